@@ -1,0 +1,1 @@
+"""A Kubernetes operator for GPU instances at Novita.ai."""
