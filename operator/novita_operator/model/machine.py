@@ -1,0 +1,141 @@
+"""What Novita runs and bills, and one complete list of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from novita_operator.model.naming import Mark, is_named_for
+from novita_operator.model.resource import BillingMode, PortProtocol
+
+
+class MachineState(StrEnum):
+    """Novita's words for what a machine does (API reference 7.1); a word that we do not know is `UNKNOWN`."""
+
+    TO_CREATE = "toCreate"
+    CREATING = "creating"
+    PULLING = "pulling"
+    RUNNING = "running"
+    TO_START = "toStart"
+    STARTING = "starting"
+    TO_STOP = "toStop"
+    STOPPING = "stopping"
+    EXITED = "exited"
+    TO_RESTART = "toRestart"
+    RESTARTING = "restarting"
+    TO_RESET = "toReset"
+    RESETTING = "resetting"
+    MIGRATING = "migrating"
+    FREEZING = "freezing"
+    TO_REMOVE = "toRemove"
+    REMOVING = "removing"
+    REMOVED = "removed"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+
+
+COMING_UP = frozenset(
+    {
+        MachineState.TO_CREATE,
+        MachineState.CREATING,
+        MachineState.PULLING,
+        MachineState.TO_START,
+        MachineState.STARTING,
+        MachineState.PENDING,
+        MachineState.TO_RESTART,
+        MachineState.RESTARTING,
+        MachineState.TO_RESET,
+        MachineState.RESETTING,
+    }
+)
+GOING_DOWN = frozenset({MachineState.TO_STOP, MachineState.STOPPING})
+GOING_AWAY = frozenset({MachineState.TO_REMOVE, MachineState.REMOVING})
+MOVING = COMING_UP | GOING_DOWN | GOING_AWAY | {MachineState.MIGRATING}
+
+
+class SpotStatus(StrEnum):
+    """How safe a spot machine is from being taken back (API reference 8.1)."""
+
+    NONE = ""
+    RUNNING = "running"
+    NOTIFIED = "notified"
+    RECLAIMING = "reclaiming"
+    TERMINATED = "terminated"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a port of a machine is reached; `address` is empty until the machine is placed."""
+
+    port: int
+    protocol: PortProtocol
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine as a list or a single read shows it.
+
+    Its environment is not kept: it may hold secrets, and only the mark in it matters to us.
+    `endpoints` is None where the answer says nothing about ports.
+    """
+
+    id: str
+    name: str
+    state: MachineState
+    mark: Mark | None = None
+    product_id: str = ""
+    product_name: str = ""
+    region_id: str = ""
+    region: str = ""
+    billing: BillingMode | None = None
+    endpoints: tuple[Endpoint, ...] | None = None
+    spot: SpotStatus = SpotStatus.NONE
+    reclaim_at: datetime | None = None
+    error: str = ""
+    created: datetime | None = None
+    started: datetime | None = None
+    stopped: datetime | None = None
+
+    def belongs_to(self, cluster_id: str) -> bool:
+        """Ours only if name *and* mark say so, for this cluster id."""
+        return self.mark is not None and self.mark.cluster_id == cluster_id and is_named_for(self.name, self.mark.uid)
+
+    @property
+    def is_reclaimed(self) -> bool:
+        """A spot machine that was taken back (API reference 8.3): it stopped, and the notice says why."""
+        return self.state is MachineState.EXITED and (
+            self.spot is SpotStatus.TERMINATED or (self.billing is BillingMode.SPOT and self.reclaim_at is not None)
+        )
+
+    @property
+    def has_every_endpoint(self) -> bool:
+        return self.endpoints is None or all(endpoint.address for endpoint in self.endpoints)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """One complete list of the account's machines.
+
+    `begun` is the boot clock (seconds) before its first page was asked for. A `suspect` list lost too many machines
+    at once: what it shows is true, what it does not show means nothing.
+    """
+
+    begun: float
+    machines: Mapping[str, Machine] = field(default_factory=dict)
+    ours: Mapping[str, tuple[Machine, ...]] = field(default_factory=dict)
+    suspect: bool = False
+
+    @classmethod
+    def of(cls, machines: Iterable[Machine], *, cluster_id: str, begun: float, suspect: bool = False) -> "Fleet":
+        """Index a list by machine id, and our own machines by the UID of the resource that they were made for."""
+        by_id = {machine.id: machine for machine in machines}
+        ours: dict[str, list[Machine]] = {}
+        for machine in by_id.values():
+            if machine.mark is not None and machine.belongs_to(cluster_id):
+                ours.setdefault(machine.mark.uid, []).append(machine)
+        return cls(begun, by_id, {uid: tuple(group) for uid, group in ours.items()}, suspect)
+
+    def made_for(self, uid: str) -> tuple[Machine, ...]:
+        """Every machine of ours that bears the mark of this resource; more than one only if something went wrong."""
+        return self.ours.get(uid, ())
