@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from novita_operator.model.base import Wire
 
@@ -62,9 +62,9 @@ class PortProtocol(StrEnum):
     TCP = "TCP"
 
 
-def cel(rule: str, message: str, **more: str) -> dict[str, Any]:
+def cel(rule: str, message: str) -> dict[str, Any]:
     """One CEL rule, as the API server evaluates it, with the sentence that it answers."""
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message, **more}]}
+    return {"x-kubernetes-validations": [{"rule": rule, "message": message}]}
 
 
 class EnvVar(Wire):
@@ -153,6 +153,21 @@ class Startup(Wire):
 
 class Spec(Wire):
     """What somebody wants."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": "has(self.templateId) || has(self.image)",
+                    "message": "the spec does not say what to run: set templateId or image (or both)",
+                },
+                {
+                    "rule": "has(self.productName) != has(self.productId)",
+                    "message": "the spec must name one machine type: set either productName or productId",
+                },
+            ]
+        }
+    )
 
     power_state: PowerState = Field(
         default=PowerState.RUNNING,
