@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from novita_simulator import mishaps
+from novita_simulator import bodies, mishaps
 from novita_simulator.faults import Fault
 from novita_simulator.machine import DURATIONS, Order
 from novita_simulator.problems import Missing, invalid
@@ -16,94 +16,7 @@ from novita_simulator.views import LeverView, MachineView
 from novita_simulator.world import Fate
 
 
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Nothing(Body):
-    pass
-
-
-class Changes(RootModel[dict[str, Any]]):  # judged by the model that they change
-    pass
-
-
-class OfMachine(Body):
-    machine_id: str
-
-
-class Time(Body):
-    advance: float = Field(default=0, ge=0)
-    speed: float | None = Field(default=None, ge=0)
-
-
-class Release(Body):
-    fault_id: str
-    drop: bool = False
-
-
-class Plant(Body):
-    account: str
-    name: str
-    product_id: str
-    cluster_id: str
-    gpu_num: int
-    billing_mode: str
-    image: str
-    envs: dict[str, str]
-    count: int = Field(ge=1)
-
-
-class Crash(OfMachine):
-    state: str
-    message: str
-
-
-class Reclaim(OfMachine):
-    notice: float = Field(ge=0)
-
-
-class Word(OfMachine):
-    word: str
-
-
-class FateBody(Body):
-    at: str
-    then: str = Field(pattern="^(freeze|crash|vanish)$")
-    name: str
-    account: str
-    after: float = Field(ge=0)
-    state: str
-    message: str
-    times: int | None = Field(ge=1)
-
-
-class Stock(Body):
-    free: int = Field(ge=0)
-    product_id: str
-    cluster_id: str
-
-
-class Price(Body):
-    product_id: str
-    price: int | None = Field(ge=0)
-    spot_price: int | None = Field(ge=0)
-
-
-class Key(Body):
-    key: str
-    account: str
-
-
-class OfKey(Body):
-    key: str
-
-
-class OfTemplate(Body):
-    template_id: str
-
-
-def turn_time(service: Service, body: Time) -> float:
+def turn_time(service: Service, body: bodies.Time) -> float:
     service.clock.advance(body.advance)
     if body.speed is not None:
         service.clock.run(body.speed)
@@ -114,19 +27,19 @@ def place_fault(service: Service, body: Fault) -> LeverView:
     return LeverView.of(service.levers.place(body))
 
 
-def release_fault(service: Service, body: Release) -> None:
+def release_fault(service: Service, body: bodies.Release) -> None:
     lever = service.levers.find(body.fault_id)
     if lever is None:
         raise Missing(f"no fault {body.fault_id}")
     lever.release(drop=body.drop)
 
 
-def clear(service: Service, _body: Nothing) -> None:
+def clear(service: Service, _body: bodies.Nothing) -> None:
     service.levers.clear()
     mishaps.relent(service.world, service.settled_now())
 
 
-def plant(service: Service, body: Plant) -> list[MachineView]:
+def plant(service: Service, body: bodies.Plant) -> list[MachineView]:
     now = service.settled_now()
     order = Order(
         name=body.name,
@@ -142,39 +55,39 @@ def plant(service: Service, body: Plant) -> list[MachineView]:
     return [MachineView.of(machine) for machine in machines]
 
 
-def crash(service: Service, body: Crash) -> None:
+def crash(service: Service, body: bodies.Crash) -> None:
     machine = service.machine(body.machine_id)
     mishaps.crash(service.world, machine, (body.state, body.message), service.clock.now())
 
 
-def vanish(service: Service, body: OfMachine) -> None:
+def vanish(service: Service, body: bodies.OfMachine) -> None:
     mishaps.vanish(service.world, service.machine(body.machine_id), service.clock.now())
 
 
-def reclaim(service: Service, body: Reclaim) -> None:
+def reclaim(service: Service, body: bodies.Reclaim) -> None:
     mishaps.reclaim(service.world, service.machine(body.machine_id), body.notice, service.clock.now())
 
 
-def cancel_reclaim(service: Service, body: OfMachine) -> None:
+def cancel_reclaim(service: Service, body: bodies.OfMachine) -> None:
     mishaps.cancel_reclaim(service.world, service.machine(body.machine_id), service.clock.now())
 
 
-def freeze(service: Service, body: OfMachine) -> None:
+def freeze(service: Service, body: bodies.OfMachine) -> None:
     mishaps.freeze(service.machine(body.machine_id))
 
 
-def show_status(service: Service, body: Word) -> None:
+def show_status(service: Service, body: bodies.Word) -> None:
     service.machine(body.machine_id).status_word = body.word
 
 
-def add_fate(service: Service, body: FateBody) -> None:
+def add_fate(service: Service, body: bodies.Fate) -> None:
     error = (body.state, body.message)
     fate = Fate(body.at, body.then, body.name, body.account, body.after, error, body.times)
     service.settled_now()
     service.world.fates.append(fate)
 
 
-def set_stock(service: Service, body: Stock) -> None:
+def set_stock(service: Service, body: bodies.Stock) -> None:
     service.settled_now()
     stock = service.world.stock
     for product_id, cluster_id in stock:
@@ -182,7 +95,7 @@ def set_stock(service: Service, body: Stock) -> None:
             stock[product_id, cluster_id] = body.free
 
 
-def set_price(service: Service, body: Price) -> None:
+def set_price(service: Service, body: bodies.Price) -> None:
     products = service.world.catalogue.products
     product = products[body.product_id]
     price = product.price if body.price is None else body.price
@@ -190,55 +103,55 @@ def set_price(service: Service, body: Price) -> None:
     products[product.id] = replace(product, price=price, spot_price=spot_price)
 
 
-def change_quirks(service: Service, body: Changes) -> Quirks:
+def change_quirks(service: Service, body: bodies.Changes) -> Quirks:
     service.world.quirks = service.world.quirks.changed(body.root)
     return service.world.quirks
 
 
-def change_durations(service: Service, body: Changes) -> None:
+def change_durations(service: Service, body: bodies.Changes) -> None:
     if unknown := body.root.keys() - DURATIONS.keys():
         raise invalid(f"no such state: {', '.join(sorted(unknown))}")
     service.world.durations |= {status: float(seconds) for status, seconds in body.root.items()}
 
 
-def add_key(service: Service, body: Key) -> None:
+def add_key(service: Service, body: bodies.Key) -> None:
     service.world.keys[body.key] = body.account
 
 
-def revoke_key(service: Service, body: OfKey) -> None:
+def revoke_key(service: Service, body: bodies.OfKey) -> None:
     service.world.keys.pop(body.key, None)
 
 
-def delete_template(service: Service, body: OfTemplate) -> None:
+def delete_template(service: Service, body: bodies.OfTemplate) -> None:
     service.world.catalogue.templates.pop(body.template_id, None)
 
 
-def clear_journal(service: Service, _body: Nothing) -> None:
+def clear_journal(service: Service, _body: bodies.Nothing) -> None:
     service.journal.clear()
 
 
 Handler = Callable[[Service, Any], object]  # each takes the model that stands beside it
 LEVERS: dict[str, tuple[type[BaseModel], Handler]] = {
-    "time": (Time, turn_time),
+    "time": (bodies.Time, turn_time),
     "fault": (Fault, place_fault),
-    "release": (Release, release_fault),
-    "clear": (Nothing, clear),
-    "plant": (Plant, plant),
-    "crash": (Crash, crash),
-    "vanish": (OfMachine, vanish),
-    "reclaim": (Reclaim, reclaim),
-    "cancel-reclaim": (OfMachine, cancel_reclaim),
-    "freeze": (OfMachine, freeze),
-    "status-word": (Word, show_status),
-    "fate": (FateBody, add_fate),
-    "stock": (Stock, set_stock),
-    "price": (Price, set_price),
-    "quirks": (Changes, change_quirks),
-    "durations": (Changes, change_durations),
-    "add-key": (Key, add_key),
-    "revoke-key": (OfKey, revoke_key),
-    "delete-template": (OfTemplate, delete_template),
-    "clear-journal": (Nothing, clear_journal),
+    "release": (bodies.Release, release_fault),
+    "clear": (bodies.Nothing, clear),
+    "plant": (bodies.Plant, plant),
+    "crash": (bodies.Crash, crash),
+    "vanish": (bodies.OfMachine, vanish),
+    "reclaim": (bodies.Reclaim, reclaim),
+    "cancel-reclaim": (bodies.OfMachine, cancel_reclaim),
+    "freeze": (bodies.OfMachine, freeze),
+    "status-word": (bodies.Word, show_status),
+    "fate": (bodies.Fate, add_fate),
+    "stock": (bodies.Stock, set_stock),
+    "price": (bodies.Price, set_price),
+    "quirks": (bodies.Changes, change_quirks),
+    "durations": (bodies.Changes, change_durations),
+    "add-key": (bodies.Key, add_key),
+    "revoke-key": (bodies.OfKey, revoke_key),
+    "delete-template": (bodies.OfTemplate, delete_template),
+    "clear-journal": (bodies.Nothing, clear_journal),
 }
 
 

@@ -147,7 +147,7 @@ class World:
         machine.spot_status = step.spot_status or machine.spot_status
         if has_changed:
             self._arrive(machine, step)
-        self._meet_fate(machine, step.at)
+            self._meet_fate(machine, step.at)
         self._schedule(machine)
 
     def _arrive(self, machine: Machine, step: Step) -> None:
