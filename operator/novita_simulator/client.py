@@ -27,7 +27,7 @@ class Simulator:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        # Plain HTTP only: an empty context saves loading certificates, which would cost more than the simulator's start.
+        # Plain HTTP only: an empty context saves loading certificates, which costs more than a whole simulator.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._http = httpx2.Client(base_url=f"{url}/_simulator/", timeout=30, trust_env=False, verify=context)
 

@@ -44,7 +44,7 @@ def plant(service: Service, body: bodies.Plant) -> list[MachineView]:
     order = Order(
         name=body.name,
         product=service.world.catalogue.products[body.product_id],
-        cluster_id=body.cluster_id,
+        cluster_id=service.world.catalogue.clusters[body.cluster_id].id,
         gpu_num=body.gpu_num,
         billing_mode=body.billing_mode,
         rootfs_gb=60,

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from novita_simulator.machine import FORGOTTEN, PATHS, Machine, Order, Step, path
+from novita_simulator.machine import FORGOTTEN, LEAVING, PATHS, Machine, Order, Step, path
+from novita_simulator.problems import wrong_state
 from novita_simulator.world import World
 
 
@@ -23,6 +24,8 @@ def plant_many(world: World, account: str, order: Order, count: int, now: float)
 
 def crash(world: World, machine: Machine, error: tuple[str, str], now: float) -> None:
     """The machine ends by itself; `error` is the state word and the message of `statusError`."""
+    if machine.status in LEAVING:
+        raise wrong_state(world.quirks.wrong_state_reason)
     world.follow(machine, [Step(now, "exited", error=error)], now)
 
 
@@ -32,6 +35,8 @@ def vanish(world: World, machine: Machine, now: float) -> None:
 
 def reclaim(world: World, machine: Machine, notice: float, now: float) -> None:
     """Notified now, taken away after `notice` simulated seconds; at once without a notice (API reference 8)."""
+    if machine.status not in ("running", "exited"):
+        raise wrong_state(world.quirks.wrong_state_reason)
     machine.spot_reclaim_at = taken = now + notice
     gone = Step(taken + world.durations["reclaiming"], "exited", "terminated")
     announced = [Step(now, machine.status, "notified"), Step(taken, machine.status, "reclaiming"), gone]
@@ -39,8 +44,10 @@ def reclaim(world: World, machine: Machine, notice: float, now: float) -> None:
 
 
 def cancel_reclaim(world: World, machine: Machine, now: float) -> None:
+    if machine.status != "running":
+        raise wrong_state(world.quirks.wrong_state_reason)
     machine.spot_reclaim_at = 0
-    world.follow(machine, [Step(now, machine.status, "running")], now)
+    world.follow(machine, [Step(now, "running", "running")], now)
 
 
 def freeze(machine: Machine) -> None:

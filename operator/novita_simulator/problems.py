@@ -26,6 +26,6 @@ def invalid(message: str) -> Problem:
     return Problem(400, "VALIDATOR_PARAM", message)
 
 
-def wrong_state() -> Problem:
-    """Documented without a reason; clients know it by its message (API reference 3.5 and 7.2)."""
-    return Problem(400, "OPERATION_LIMIT", "invalid state change")
+def wrong_state(reason: str) -> Problem:
+    """Clients know it by its message; which reason stands beside it nobody has told (API reference 3.5 and 7.2)."""
+    return Problem(400, reason, "invalid state change")

@@ -14,6 +14,7 @@ class Quirks(BaseModel):
     bad_key: Literal["401", "403"] = "401"
     power_answer: Literal["state", "object", "empty"] = "state"
     delete_answer: Literal["object", "empty"] = "object"
+    wrong_state_reason: Literal["CONFLICT", "OPERATION_LIMIT", "DEPENDENT_RESOURCE_STATE", "REQUEST"] = "CONFLICT"
     numbers: Literal["strings", "ints"] = "strings"
     deleted: Literal["fades", "vanishes", "stays"] = "fades"
     removed_in_lists: bool = False

@@ -106,7 +106,7 @@ class World:
     def change_power(self, machine: Machine, verb: str, now: float) -> None:
         """`verb` is start, stop or restart."""
         if machine.status not in ALLOWED_FROM[verb]:
-            raise wrong_state()
+            raise wrong_state(self.quirks.wrong_state_reason)
         if verb == "start":
             self._take_gpus(machine.order)
             machine.holds_gpus = True

@@ -410,6 +410,29 @@ def test_a_delete_answers_in_each_variant(simulator: Simulator, caller: Caller, 
     assert caller.verb("delete", created(caller, simulator)).content == body
 
 
+def test_a_get_may_show_the_spot_fields_that_are_documented_for_lists_only(simulator: Simulator, caller: Caller):
+    machine_id = created(caller, simulator)
+    assert "spotStatus" not in caller.get("/gpu/instance", instanceId=machine_id).json()
+    simulator.quirks(spot_in_get=True)
+    assert caller.get("/gpu/instance", instanceId=machine_id).json()["spotStatus"] == "running"
+
+
+@pytest.mark.parametrize(
+    ("quirk", "node"),
+    [("absent", None), ("object", {"maxRootfsSize": "1500"}), ("array", [{"maxRootfsSize": "1500"}])],
+)
+def test_the_node_comes_in_each_variant(simulator: Simulator, caller: Caller, quirk: str, node: object):
+    simulator.quirks(node=quirk)
+    assert caller.get("/gpu/instance", instanceId=created(caller, simulator)).json().get("node") == node
+
+
+@pytest.mark.parametrize("quirk", ["CONFLICT", "OPERATION_LIMIT"])
+def test_a_wrong_state_is_known_by_its_message_whatever_the_reason(simulator: Simulator, caller: Caller, quirk: str):
+    simulator.quirks(wrong_state_reason=quirk)
+    response = caller.verb("start", created(caller, simulator))
+    assert (reason(response), response.json()["message"]) == ((400, quirk), "invalid state change")
+
+
 def test_removed_machines_may_stay_in_lists(simulator: Simulator, caller: Caller):
     simulator.quirks(removed_in_lists=True, deleted="stays")
     caller.verb("delete", created(caller, simulator))
