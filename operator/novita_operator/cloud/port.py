@@ -38,7 +38,8 @@ class Cloud(Protocol):
         """Every machine of the account.
 
         Raises:
-            IncompleteList: a page failed, or the pages do not agree.
+            IncompleteList: the pages do not agree.
+            CloudError: a page failed; then the list is none.
         """
 
     async def machine(self, machine_id: str) -> Machine:

@@ -1,0 +1,53 @@
+"""The API key: read anew for every call, and silent once Novita has rejected it, until it changes."""
+
+from collections.abc import Callable
+
+from novita_operator import metrics
+from novita_operator.cloud.errors import CloudError, NotDone, NotSent, Throttled, Unauthorized
+
+
+class Credentials:
+    """`read` gives the present key, `""` where there is none; a rotated key is used with the next call."""
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._read = read
+        self._last = ""
+        self._valid: bool | None = None
+
+    @property
+    def valid(self) -> bool | None:
+        """Whether Novita accepts the present key; None while it has not been tried."""
+        self._look()
+        return self._valid
+
+    def key(self, *, probe: bool = False) -> str:
+        """The present key, for one call.
+
+        Raises:
+            NotSent: there is no key, or Novita rejected it. A probe may still be sent with a rejected key.
+        """
+        key = self._look()
+        if not key.isascii() or not key.isprintable() or not key:
+            raise NotSent("there is no usable Novita API key: store one in the operator's Secret")
+        if self._valid is False and not probe:
+            raise NotSent("Novita rejected the API key: store a valid one in the operator's Secret")
+        return key
+
+    def judge(self, key: str, error: CloudError | None) -> None:
+        """Learn from the end of a call that was made with `key`; a key that was replaced meanwhile is forgotten."""
+        if key != self._last:
+            return
+        if isinstance(error, Unauthorized):
+            self._settle(valid=False)
+        elif error is None or (isinstance(error, NotDone) and not isinstance(error, NotSent | Throttled)):
+            self._settle(valid=True)
+
+    def _look(self) -> str:
+        key = self._read().strip()
+        if key != self._last:
+            self._last, self._valid = key, None
+        return key
+
+    def _settle(self, *, valid: bool) -> None:
+        self._valid = valid
+        metrics.CREDENTIALS_VALID.set(valid)

@@ -1,0 +1,123 @@
+"""What an answer of Novita means: the table from HTTP status, reason and message to an error (API reference 1.3)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from novita_operator.cloud.errors import (
+    BadState,
+    CloudError,
+    NoMoney,
+    NotFound,
+    NotSent,
+    OutOfStock,
+    QuotaExceeded,
+    Refused,
+    Throttled,
+    Unauthorized,
+    Unknown,
+)
+from novita_operator.cloud.fields import Fields
+from novita_operator.cloud.operations import Operation
+from novita_operator.cloud.redaction import redacted
+
+_REASONS: dict[type[CloudError], str] = {
+    OutOfStock: "INSUFFICIENT_RESOURCE MIGRATE_INSUFFICIENT_RESOURCE GPU_SPEC_USED NODE_STATUS CLUSTER_STATUS",
+    # A banned account gets no machine whatever the spec says, and it is not the key's fault.
+    QuotaExceeded: "CREATE_INSTANCE_LIMIT CREATE_GPU_NUM_LIMIT NETWORK_MAX_LIMIT BANNED_USER",
+    NoMoney: "BALANCE_NOT_ENOUGH NOT_ENOUGH_BALANCE EXPIRED_OR_BALANCE_NOT_ENOUGH",
+    BadState: "CONFLICT DEPENDENT_RESOURCE_STATE OPERATION_LIMIT GET_TOKEN_FAILED MIGRATION_JOB_NOT_BREAKABLE"
+    " CREATING_INSTANCE_NOT_SUPPORT_RENEWAL NETWORK_IN_USE NETWORK_STORAGE_IN_USE IMAGE_AUTH_IN_USE",
+    Refused: "VALIDATOR_PARAM REQUEST INVALID_COMMAND_PARAM UNSUPPORTED_BILLING_MODE CUDA_VERSION_INCOMPATIBLE"
+    " IMAGE_NOT_FOUND IMAGE_URL_OR_AUTH_ERROR IMAGE_TOO_LARGE TEMPLATE_IS_PRIVATE PREPAID_INSTANCE_NOT_SUPPORT_RELEASE"
+    " NETWORK_STORAGE_TOO_LARGE NETWORK_STORAGE_UNAVAILABLE CUR_CLUSTER_NETWORK_STORAGE_NOT_SUPPORT"
+    " SAVING_PLAN_ALREADY_EXISTS",
+    Unauthorized: "UNAUTHORIZED MISSING_API_KEY INVALID_API_KEY FORBIDDEN API_NOT_ALLOWED PERMISSION_DENIED",
+    NotSent: "API_NOT_FOUND",
+}
+_BY_REASON = {reason: error for error, reasons in _REASONS.items() for reason in reasons.split()}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back over the wire; the body may hold secrets. `retry_after` is in seconds."""
+
+    status: int
+    body: bytes = field(repr=False)
+    retry_after: float | None = None
+
+
+def read(answer: Answer, operation: Operation, secrets: Iterable[str]) -> Fields:
+    """The JSON object of a 2xx; an empty body is an empty object.
+
+    Raises:
+        CloudError: what any other answer means. Of a create, only a *listed* 4xx reason is known not done: another
+            one is `Unknown`. `secrets` never appear in its text.
+    """
+    fields = Fields.parse(answer.body)
+    if HTTPStatus(200) <= answer.status < HTTPStatus(300) and fields is not None:
+        return fields
+    error = _kind(answer, fields, operation)
+    raise error(_text(answer, fields, error, secrets), retry_after=answer.retry_after, status=answer.status)
+
+
+def _kind(answer: Answer, fields: Fields | None, operation: Operation) -> type[CloudError]:
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        return Unauthorized
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _too_many(answer, fields, operation)
+    if fields is None and answer.status == HTTPStatus.FORBIDDEN:
+        return NotSent
+    if fields is None or not _is_verdict(answer.status):
+        return Unknown
+    return _by_reason(fields, operation) or _by_message(answer, fields, operation) or Unknown
+
+
+def _is_verdict(status: int) -> bool:
+    """408 is the gateway's impatience: what stands behind it may have worked."""
+    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.REQUEST_TIMEOUT
+
+
+def _too_many(answer: Answer, fields: Fields | None, operation: Operation) -> type[CloudError]:
+    """On a create, a 429 without a time to wait is the account's quota (API reference 12.14)."""
+    if operation is Operation.CREATE and answer.retry_after is None and fields is not None:
+        reason = fields.text("reason").upper()
+        return QuotaExceeded if reason == "RATE_LIMIT_EXCEEDED" else _BY_REASON.get(reason, Throttled)
+    return Throttled
+
+
+def _by_reason(fields: Fields, operation: Operation) -> type[CloudError] | None:
+    reason = fields.text("reason").upper()
+    if reason == "OPERATION_LIMIT" and operation is Operation.CREATE:
+        return QuotaExceeded
+    if reason in _BY_REASON:
+        return _BY_REASON[reason]
+    if reason.endswith(("NOT_FOUND", "NOT_FOUNT")):
+        return NotFound
+    return NoMoney if "BUDGET" in reason else None
+
+
+def _by_message(answer: Answer, fields: Fields, operation: Operation) -> type[CloudError] | None:
+    """What only people are told; too vague to say that a create was not done."""
+    message = fields.text("message", "error").lower()
+    if operation is Operation.CREATE:
+        return None
+    if "invalid state change" in message:
+        return BadState
+    if answer.status == HTTPStatus.NOT_FOUND or "not found" in message or "not fount" in message:
+        return NotFound
+    return None
+
+
+def _text(answer: Answer, fields: Fields | None, error: type[CloudError], secrets: Iterable[str]) -> str:
+    if error is NotSent and fields is None:
+        return (
+            "the content network in front of Novita blocks us (HTTP 403, not JSON), so the key was not even looked at: "
+            "check the User-Agent and the address from which we call"
+        )
+    if error is NotSent:
+        return "there is no such API at this address: check the base URL"
+    if fields is None:
+        return f"Novita answered HTTP {answer.status} without JSON"
+    said = ": ".join(filter(None, (fields.text("reason"), fields.text("message", "error"))))
+    return f"Novita answered HTTP {answer.status}: {redacted(said, secrets) or 'without a reason'}"
