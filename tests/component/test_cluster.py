@@ -1,0 +1,208 @@
+"""The Kubernetes side of the operator against a real API server."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from controlplane.plane import ControlPlane
+from novita_operator.cluster import instances as instances_module
+from novita_operator.cluster.connection import Connection, connect
+from novita_operator.cluster.errors import Conflict, Gone, Rejected, Terminating, Unreachable
+from novita_operator.cluster.identity import cluster_id
+from novita_operator.cluster.instances import Instances
+from novita_operator.cluster.retained import Retained
+from novita_operator.metrics import KUBERNETES_WRITES
+from novita_operator.model.claim import FINALIZER, Claim
+from novita_operator.model.instance import GpuInstance
+
+pytest_plugins = ["component.cluster_fixtures"]
+pytestmark = [pytest.mark.server, pytest.mark.usefixtures("crd")]
+
+
+async def test_a_claim_and_the_finalizer_come_in_one_write(instances: Instances, made: GpuInstance):
+    written = await instances.write_claim(made, claim(made))
+    assert written.claim == claim(made)
+    assert written.metadata.finalizers == (FINALIZER,)
+    assert written.generation == made.generation
+    assert written == await instances.read(made.metadata.namespace, made.metadata.name)
+
+
+async def test_a_claim_keeps_the_finalizers_of_others(instances: Instances, made: GpuInstance, plane: ControlPlane):
+    patch(plane, made, {"metadata": {"finalizers": ["example.org/theirs"]}})
+    seen = await instances.read(made.metadata.namespace, made.metadata.name)
+    written = await instances.write_claim(seen, claim(seen))
+    again = await instances.write_claim(written, claim(written, launch=2))
+    assert again.metadata.finalizers == ("example.org/theirs", FINALIZER)
+
+
+async def test_a_claim_on_a_stale_version_is_a_conflict(instances: Instances, made: GpuInstance, plane: ControlPlane):
+    patch(plane, made, {"metadata": {"labels": {"a": "b"}}})
+    with pytest.raises(Conflict):
+        await instances.write_claim(made, claim(made))
+
+
+async def test_a_claim_for_a_recreated_object_is_a_conflict(
+    instances: Instances, made: GpuInstance, plane: ControlPlane
+):
+    namespace, name = made.metadata.namespace, made.metadata.name
+    plane.kubectl("delete", "gpui", name, "-n", namespace)
+    create(plane, namespace, name)
+    with pytest.raises(Conflict):
+        await instances.write_claim(made, claim(made))
+
+
+async def test_release_takes_only_our_finalizer(instances: Instances, made: GpuInstance, plane: ControlPlane):
+    claimed = await instances.write_claim(made, claim(made))
+    patch(plane, made, {"metadata": {"finalizers": ["example.org/theirs", FINALIZER]}})
+    await instances.release(await instances.read(claimed.metadata.namespace, claimed.metadata.name))
+    released = await instances.read(made.metadata.namespace, made.metadata.name)
+    assert released.metadata.finalizers == ("example.org/theirs",)
+    assert released.claim == claim(made)
+    patch(plane, made, {"metadata": {"finalizers": None}})
+
+
+async def test_release_lets_a_deleted_object_go_and_may_come_twice(
+    instances: Instances, made: GpuInstance, plane: ControlPlane
+):
+    namespace, name = made.metadata.namespace, made.metadata.name
+    await instances.write_claim(made, claim(made))
+    plane.kubectl("delete", "gpui", name, "-n", namespace, "--wait=false")
+    deleting = await instances.read(namespace, name)
+    assert deleting.is_deleting
+    await instances.release(deleting)
+    await instances.release(deleting)
+    with pytest.raises(Gone):
+        await instances.read(namespace, name)
+
+
+async def test_status_is_merged_and_null_takes_away(instances: Instances, made: GpuInstance):
+    first = await instances.write_status(made, {"instanceId": "i-1", "region": "US-CA-06"})
+    second = await instances.write_status(first, {"instanceId": None, "launches": 1})
+    assert (second.status.instance_id, second.status.region, second.status.launches) == (None, "US-CA-06", 1)
+
+
+async def test_status_on_a_stale_version_is_a_conflict(instances: Instances, made: GpuInstance):
+    await instances.write_status(made, {"launches": 1})
+    with pytest.raises(Conflict):
+        await instances.write_status(made, {"launches": 2})
+
+
+async def test_status_that_the_schema_refuses_is_rejected_by_name(instances: Instances, made: GpuInstance):
+    with pytest.raises(Rejected, match=r"422: .*status\.state"):
+        await instances.write_status(made, {"state": "Dancing"})
+
+
+async def test_our_writes_bear_our_name(instances: Instances, made: GpuInstance, plane: ControlPlane):
+    await instances.write_status(made, {"launches": 1})
+    shown = plane.kubectl(
+        "get", "gpui", made.metadata.name, "-n", made.metadata.namespace, "-o", "json", "--show-managed-fields"
+    )
+    managers = [entry["manager"] for entry in json.loads(shown.stdout)["metadata"]["managedFields"]]
+    assert "novita-operator" in managers
+
+
+async def test_writes_are_counted_by_how_they_ended(instances: Instances, made: GpuInstance):
+    before = {result: counted("status", result) for result in ("ok", "conflict")}
+    await instances.write_status(made, {"launches": 1})
+    with pytest.raises(Conflict):
+        await instances.write_status(made, {"launches": 2})
+    assert {result: counted("status", result) - count for result, count in before.items()} == {"ok": 1, "conflict": 1}
+
+
+async def test_a_list_has_every_page(
+    instances: Instances, plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(instances_module, "PAGE_SIZE", 2)
+    names = {f"n-{number}" for number in range(5)}
+    for name in names:
+        create(plane, namespace, name)
+    assert set(await instances.all(namespace, lambda body: body["metadata"]["name"])) == names
+    assert names <= set(await instances.all(None, lambda body: body["metadata"]["name"]))
+
+
+async def test_versions_are_those_of_the_objects(instances: Instances, made: GpuInstance):
+    found = await instances.versions(made.metadata.namespace)
+    metadata = made.metadata
+    assert found == {made.uid: (metadata.namespace, metadata.name, metadata.resource_version)}
+
+
+async def test_nothing_new_can_be_made_in_a_namespace_in_deletion(
+    connection: Connection, made: GpuInstance, plane: ControlPlane
+):
+    namespace = made.metadata.namespace
+    patch(plane, made, {"metadata": {"finalizers": ["example.org/theirs"]}})
+    plane.kubectl("delete", "namespace", namespace, "--wait=false")
+    with pytest.raises(Terminating):
+        await Retained(connection, namespace).note("i-1", "kept")
+    patch(plane, made, {"metadata": {"finalizers": None}})
+
+
+async def test_a_server_that_is_not_there_is_unreachable(tmp_path: Path, plane: ControlPlane):
+    dead = tmp_path / "kubeconfig"
+    dead.write_text(plane.kubeconfig.read_text().replace(plane.server_url, "https://127.0.0.1:1"))
+    connection = await connect(dead)
+    with pytest.raises(Unreachable):
+        await Instances(connection).read("default", "any")
+    await connection.close()
+
+
+async def test_the_cluster_is_known_by_the_uid_of_kube_system(connection: Connection, plane: ControlPlane):
+    shown = plane.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}")
+    assert await cluster_id(connection) == shown.stdout
+
+
+async def test_retained_machines_are_written_down_once_each(connection: Connection, namespace: str):
+    retained = Retained(connection, namespace)
+    assert await retained.ids() == frozenset()
+    await retained.note("i-1", "default/a")
+    await retained.note("i-2", "default/b")
+    await retained.note("i-1", "default/a")
+    assert await retained.ids() == {"i-1", "i-2"}
+
+
+@pytest_asyncio.fixture
+async def connection(plane: ControlPlane) -> AsyncIterator[Connection]:
+    connection = await connect(plane.kubeconfig)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def instances(connection: Connection) -> Instances:
+    return Instances(connection)
+
+
+@pytest_asyncio.fixture
+async def made(instances: Instances, plane: ControlPlane, namespace: str) -> GpuInstance:
+    """A resource just made by somebody."""
+    create(plane, namespace, "made")
+    return await instances.read(namespace, "made")
+
+
+def create(plane: ControlPlane, namespace: str, name: str) -> None:
+    body = {
+        "apiVersion": "gpu.novita.ai/v1alpha1",
+        "kind": "GpuInstance",
+        "metadata": {"name": name},
+        "spec": {"image": "docker.io/acme/worker:1", "productName": "RTX 4090 24GB"},
+    }
+    plane.kubectl("create", "-n", namespace, "-f", "-", input=json.dumps(body))
+
+
+def patch(plane: ControlPlane, instance: GpuInstance, body: dict[str, Any]) -> None:
+    where = (instance.metadata.name, "-n", instance.metadata.namespace)
+    plane.kubectl("patch", "gpui", *where, "--type=merge", "-p", json.dumps(body))
+
+
+def claim(instance: GpuInstance, launch: int = 1) -> Claim:
+    at = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+    return Claim(uid=instance.uid, machine="default-made-0123456789ab-abcdefgh", launch=launch, by="test", at=at)
+
+
+def counted(write: str, result: str) -> float:
+    return KUBERNETES_WRITES.labels(write, result)._value.get()  # noqa: SLF001  the client has no public reader
