@@ -83,13 +83,6 @@ CREDENTIALS_VALID = Gauge(
     "novita_api_credentials_valid", "1 while Novita accepts the key, 0 after it was rejected.", registry=REGISTRY
 )
 
-CACHE_REQUESTS = Counter(
-    "novita_operator_cache_requests_total",
-    "Look-ups in a cache, by result (hit or miss).",
-    ["cache", "result"],
-    registry=REGISTRY,
-)
-
 FLEET_MACHINES = Gauge(
     "novita_fleet_machines",
     "Machines in the last complete list, by whether they are ours.",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
+from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import BillingMode, EnvVar, Port
 
 
@@ -47,14 +48,14 @@ class Template:
 class Market:
     """What Novita offers to one resource: its GPU count, its wanted regions, its template.
 
-    `shelves` holds the products by region id and billing mode. A template or credential that Novita does not know is
-    named in `missing`, as a sentence for people.
+    `shelves` holds the products by region id and billing mode. `missing` says which template or credential Novita
+    does not know.
     """
 
     regions: tuple[Region, ...] = ()
     shelves: Mapping[tuple[str, BillingMode], tuple[Product, ...]] | None = None
     template: Template | None = None
-    missing: str = ""
+    missing: tuple[Reason, str] | None = None
 
 
 class Shelf(NamedTuple):

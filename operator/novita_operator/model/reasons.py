@@ -45,6 +45,8 @@ class Reason(StrEnum):
     RETRYING = "Retrying"
     VANISHED = "Vanished"
     BRAKED = "Braked"
+    DUPLICATE = "Duplicate"
+    RETAINED = "Retained"
     # waiting for Novita
     NOVITA_UNREACHABLE = "NovitaUnreachable"
     THROTTLED = "Throttled"
@@ -65,6 +67,8 @@ class Reason(StrEnum):
     SPOT_RECLAIMED = "SpotReclaimed"
     SPOT_RECLAIM_ANNOUNCED = "SpotReclaimAnnounced"
     FROZEN = "Frozen"
+    UNKNOWN_STATE = "UnknownState"
+    NOT_OURS = "NotOurs"
     # conditions of their own
     LAUNCHED = "Launched"
     NOT_LAUNCHED = "NotLaunched"
@@ -83,6 +87,7 @@ NEEDS_PEOPLE = frozenset(
         Reason.TOO_MANY_RETRIES,
         Reason.SPOT_RECLAIMED,
         Reason.FROZEN,
+        Reason.NOT_OURS,
     }
 )
 """Reasons that no waiting mends: `Stalled=True`, which Helm, Flux and Argo CD show as failed."""

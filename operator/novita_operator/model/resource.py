@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from novita_operator.model.base import Wire
 
@@ -309,3 +309,9 @@ class Metadata(Wire):
     deletion_timestamp: datetime | None = None
     finalizers: tuple[str, ...] = ()
     annotations: dict[str, str] = Field(default_factory=dict, repr=False)
+
+    @field_validator("annotations", mode="after")
+    @classmethod
+    def _only_ours(cls, annotations: dict[str, str]) -> dict[str, str]:
+        """Others' annotations (kubectl keeps the whole manifest in one) would fill the memory."""
+        return {name: value for name, value in annotations.items() if name.startswith(f"{GROUP}/")}

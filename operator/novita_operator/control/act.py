@@ -1,0 +1,161 @@
+"""The hands: each does one thing, and leaves in memory what came of it, so that the next decision can know.
+
+An unknown outcome stays unknown here; looking is the decision's business.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import assert_never
+
+from novita_operator import metrics
+from novita_operator.cloud.errors import BadState, NotDone, NotFound, NotSent, Unknown
+from novita_operator.cloud.port import Cloud
+from novita_operator.cluster.instances import Instances
+from novita_operator.cluster.recorder import Recorder
+from novita_operator.cluster.retained import Retained
+from novita_operator.control.launch import Launcher
+from novita_operator.control.memory import Memory
+from novita_operator.control.setbacks import hold_after
+from novita_operator.decision.actions import (
+    Decision,
+    Deed,
+    Delete,
+    DeleteCause,
+    Launch,
+    PutBack,
+    ReadAlone,
+    Release,
+    Start,
+    Stop,
+)
+from novita_operator.decision.notices import notice
+from novita_operator.decision.situation import PowerCall, Reading, Situation, Verb
+from novita_operator.model.machine import Fleet, Machine
+from novita_operator.model.reasons import Reason
+
+logger = logging.getLogger(__name__)
+
+
+class Hands:
+    """Does what was decided. `may_act` is false from the moment that the lease is lost."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        instances: Instances,
+        retained: Retained,
+        recorder: Recorder,
+        memory: Memory,
+        launcher: Launcher,
+        *,
+        may_act: Callable[[], bool],
+        random: Callable[[], float],
+        pace: float,
+    ) -> None:
+        self._cloud = cloud
+        self._instances = instances
+        self._retained = retained
+        self._recorder = recorder
+        self._memory = memory
+        self._launcher = launcher
+        self._may_act = may_act
+        self._random = random
+        self._pace = pace
+
+    async def act(self, s: Situation, d: Decision, deed: Deed | ReadAlone) -> None:
+        """Do it; returns when memory knows the outcome.
+
+        Raises:
+            CloudError: it could not be done, and nothing was learned: the step is repeated later.
+            ClusterError: the object has changed or the API server is away: read again, decide again.
+        """
+        match deed:
+            case ReadAlone():
+                await self._read_alone(s, deed)
+            case PutBack():
+                self._memory.remember(await self._instances.write_claim(s.instance, deed.claim))
+            case Launch():
+                await self._launcher.launch(s, deed)
+            case Start():
+                await self._start(s, deed)
+            case Stop():
+                await self._stop(s, deed)
+            case Delete():
+                await self._delete(s, d, deed)
+            case Release():
+                await self._release(s, d, deed)
+            case _:
+                assert_never(deed)
+
+    async def _read_alone(self, s: Situation, look: ReadAlone) -> None:
+        """By id where it is known: then whatever bears that id counts as shown; else by exact name and our mark."""
+        if look.machine_id is None:
+            named = await self._cloud.machines_named(look.name)
+            mine = Fleet.of(named, cluster_id=s.policy.cluster_id, begun=0).made_for(s.uid)
+            found = next(iter(mine), None)
+        else:
+            found = await self._machine(look.machine_id)
+        self._memory.entries[s.uid].alone = Reading(look.name, look.after_list, found)
+
+    async def _machine(self, machine_id: str) -> Machine | None:
+        try:
+            return await self._cloud.machine(machine_id)
+        except NotFound:
+            return None
+
+    async def _start(self, s: Situation, action: Start) -> None:
+        try:
+            await self._cloud.start(action.machine_id, self._fence)
+        except (Unknown, BadState) as error:
+            logger.warning("start of %s is uncertain: %s", action.machine_id, error)
+        except NotDone as error:
+            self._memory.entries[s.uid].hold = hold_after(
+                error, generation=s.instance.generation, now=s.now, pace=self._pace, random=self._random()
+            )
+            return
+        self._asked(s, action.machine_id, Verb.START, action.retry)
+
+    async def _stop(self, s: Situation, action: Stop) -> None:
+        try:
+            await self._cloud.stop(action.machine_id, self._fence)
+        except (Unknown, BadState) as error:
+            logger.warning("stop of %s is uncertain: %s", action.machine_id, error)
+        self._asked(s, action.machine_id, Verb.STOP, 0)
+
+    def _asked(self, s: Situation, machine_id: str, verb: Verb, retry: int) -> None:
+        """Done, or perhaps done: the next lists tell."""
+        logger.info("asked Novita to %s %s", verb, machine_id)
+        self._memory.entries[s.uid].power_call = PowerCall(
+            machine_id, verb, self._memory.clock.boot(), self._memory.clock.now(), s.instance.generation, retry
+        )
+
+    async def _delete(self, s: Situation, d: Decision, action: Delete) -> None:
+        """A duplicate or a slow starter is judged by the object as it stands *after* the list, not by memory."""
+        if action.cause is not DeleteCause.RESOURCE_DELETED:
+            fresh = await self._instances.read(s.instance.metadata.namespace, s.instance.metadata.name)
+            if fresh.uid != s.uid or fresh.claim != s.claim:
+                self._memory.remember(fresh)
+                return
+        try:
+            await self._cloud.delete(action.machine_id, self._fence)
+        except NotFound:
+            logger.info("machine %s is gone already", action.machine_id)
+        self._memory.deleted[action.machine_id] = self._memory.clock.boot()
+        logger.info("deleted machine %s: %s", action.machine_id, action.cause)
+        if action.cause is DeleteCause.DUPLICATE:
+            metrics.DUPLICATES_DELETED.inc()
+            self._recorder.emit(notice(s.instance, d, Reason.DUPLICATE, d.message))
+
+    async def _release(self, s: Situation, d: Decision, action: Release) -> None:
+        """What is retained is written down first: a machine that nobody knows of is a leak."""
+        subject = f"{s.instance.metadata.namespace}/{s.instance.metadata.name}"
+        for machine_id in action.retained:
+            await self._retained.note(machine_id, subject)
+            text = f"Machine {machine_id} is left running and billed, as deletionPolicy Retain says."
+            self._recorder.emit(notice(s.instance, d, Reason.RETAINED, text))
+        await self._instances.release(s.instance)
+        logger.info("released %s", subject)
+
+    def _fence(self) -> None:
+        if not self._may_act():
+            raise NotSent("the lease was lost before the call could be sent")

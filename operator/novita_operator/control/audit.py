@@ -1,0 +1,67 @@
+"""Memory against the cluster: kopf does not notice objects that were deleted while its watch was down."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from novita_operator.cluster.errors import ClusterError, Gone
+from novita_operator.cluster.instances import Instances, Version
+from novita_operator.control.memory import Memory
+from novita_operator.control.workqueue import WorkQueue
+
+logger = logging.getLogger(__name__)
+
+
+class Audit:
+    """Compares by a metadata-only list; what differs is read whole and looked at. `namespaces` empty means all."""
+
+    def __init__(self, instances: Instances, memory: Memory, queue: WorkQueue, *, namespaces: Sequence[str]) -> None:
+        self._instances = instances
+        self._memory = memory
+        self._queue = queue
+        self._namespaces = tuple(namespaces)
+
+    async def run(self, *, interval: float) -> None:
+        """Audit every `interval` seconds until cancelled."""
+        while True:
+            await asyncio.sleep(interval)
+            try:
+                await self.audit()
+            except ClusterError as error:
+                logger.warning("memory could not be compared with the cluster: %s", error)
+
+    async def audit(self) -> None:
+        """One comparison.
+
+        Raises:
+            ClusterError: the API server did not answer.
+        """
+        known = set(self._memory.entries)
+        there = await self.versions()
+        for uid in known - there.keys():
+            logger.info("object %s is gone, and the watch did not say so", uid)
+            self._memory.forget(uid)
+        for uid, version in there.items():
+            if self.is_behind(uid, version):
+                await self._read(uid, version)
+
+    async def versions(self) -> dict[str, Version]:
+        """Every watched object that exists."""
+        there: dict[str, Version] = {}
+        for namespace in self._namespaces or (None,):
+            there.update(await self._instances.versions(namespace))
+        return there
+
+    def is_behind(self, uid: str, version: Version) -> bool:
+        """Whether memory has an older version of the object, or none."""
+        entry = self._memory.entries.get(uid)
+        return entry is None or int(entry.instance.metadata.resource_version) < int(version.resource_version)
+
+    async def _read(self, uid: str, version: Version) -> None:
+        try:
+            self._memory.remember(await self._instances.read(version.namespace, version.name))
+        except Gone:
+            self._memory.forget(uid)
+        except ValueError as error:
+            logger.warning("%s/%s cannot be understood: %s", version.namespace, version.name, type(error).__name__)
+        self._queue.add(uid, self._memory.urgency(uid))

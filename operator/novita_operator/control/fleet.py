@@ -1,0 +1,148 @@
+"""The poller: one list of the whole account, compared with the last one, wakes only the objects that it concerns.
+
+Fast while something moves, slow when all is still, at once when somebody waits for a list. A list that fails leaves
+the last one standing; it grows old, and an old list means blind.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from novita_operator import metrics
+from novita_operator.cloud.errors import CloudError, Unauthorized
+from novita_operator.cloud.port import Cloud
+from novita_operator.control.memory import Memory
+from novita_operator.control.workqueue import WorkQueue
+from novita_operator.decision.brake import Brake
+from novita_operator.model.machine import MOVING, Fleet, Machine
+
+_JITTER = 0.1
+_SHORTEST_PAUSE = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class FleetPoller:
+    """Keeps `memory.fleet` fresh. `fast` and `slow` are seconds between lists, `random` a number from 0 to 1."""
+
+    def __init__(
+        self, cloud: Cloud, memory: Memory, queue: WorkQueue, *, fast: float, slow: float, random: Callable[[], float]
+    ) -> None:
+        self._cloud = cloud
+        self._memory = memory
+        self._queue = queue
+        self._fast = fast
+        self._slow = slow
+        self._random = random
+        self._brake = Brake()
+        self._waiting: dict[str, float] = {}
+        self._restless: set[str] = set()
+        self._hurry = asyncio.Event()
+        self._failures = 0
+        self._sight = memory.sight()
+
+    def await_list(self, uid: str) -> None:
+        """Look at this object again after a list that begins from now on."""
+        self._waiting[uid] = self._memory.clock.boot()
+        self._hurry.set()
+
+    def watch(self, uid: str, *, closely: bool) -> None:
+        """Whether this object is on its way somewhere, so that lists should come fast."""
+        if not closely:
+            self._restless.discard(uid)
+        elif uid not in self._restless:
+            self._restless.add(uid)
+            self._hurry.set()
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        while True:
+            self._hurry.clear()
+            await self.poll()
+            await asyncio.sleep(min(self._fast, _SHORTEST_PAUSE))
+            pause = self._pause() - min(self._fast, _SHORTEST_PAUSE)
+            try:
+                async with asyncio.timeout(max(pause, 0)):
+                    await self._hurry.wait()
+            except TimeoutError:
+                continue
+
+    async def poll(self) -> None:
+        """Read one list, remember it, and wake whom it concerns."""
+        begun = self._memory.clock.boot()
+        try:
+            machines = await self._cloud.machines()
+        except CloudError as error:
+            self._failed(error)
+        else:
+            self._succeeded(machines, begun)
+        sight = self._memory.sight()
+        if sight != self._sight:
+            self._sight = sight
+            self._wake_all()
+
+    def _failed(self, error: CloudError) -> None:
+        self._failures += 1
+        self._memory.trouble = str(error)
+        if isinstance(error, Unauthorized):
+            self._memory.key_accepted = False
+        metrics.FLEET_POLLS.labels(type(error).__name__).inc()
+        logger.warning("the fleet could not be listed: %s", error)
+
+    def _succeeded(self, machines: tuple[Machine, ...], begun: float) -> None:
+        self._failures = 0
+        memory, before = self._memory, self._memory.fleet
+        self._brake = self._brake.see(frozenset(machine.id for machine in machines), memory.deleted.keys())
+        fleet = Fleet.of(machines, cluster_id=memory.policy.cluster_id, begun=begun, suspect=self._brake.is_on)
+        memory.fleet, memory.key_accepted, memory.trouble = fleet, True, ""
+        self._count(fleet)
+        self._forget_the_gone(fleet)
+        if before is not None and before.suspect != fleet.suspect:
+            self._wake_all()
+        elif before is not None:
+            self._wake(_changed(before, fleet))
+        self._wake({uid for uid, since in self._waiting.items() if since <= begun})
+        self._waiting = {uid: since for uid, since in self._waiting.items() if since > begun}
+
+    def _pause(self) -> float:
+        """Seconds until the next list."""
+        moving = self._waiting or self._restless or _is_moving(self._memory.fleet)
+        pause = self._fast if moving else self._slow
+        if self._failures:
+            pause = min(self._fast * 2.0 ** min(self._failures, 10), self._slow)
+        if self._memory.key_accepted is False:
+            pause = self._slow
+        return pause * (1 + _JITTER * (2 * self._random() - 1))
+
+    def _count(self, fleet: Fleet) -> None:
+        ours = sum(len(group) for group in fleet.ours.values())
+        metrics.FLEET_MACHINES.labels("ours").set(ours)
+        metrics.FLEET_MACHINES.labels("foreign").set(len(fleet.machines) - ours)
+        metrics.FLEET_SUSPECT.set(fleet.suspect)
+        metrics.FLEET_POLLS.labels("ok").inc()
+
+    def _forget_the_gone(self, fleet: Fleet) -> None:
+        """A delete is remembered while the machine may still be shown or its object is still to be released."""
+        if not self._memory.deleted:
+            return
+        held = {instance.status.instance_id for instance in self._memory.instances()}
+        for machine_id in self._memory.deleted.keys() - fleet.machines.keys() - held:
+            if fleet.begun > self._memory.deleted[machine_id] + self._memory.policy.list_lag:
+                del self._memory.deleted[machine_id]
+
+    def _wake(self, uids: set[str]) -> None:
+        for uid in uids & self._memory.entries.keys():
+            self._queue.add(uid, self._memory.urgency(uid))
+
+    def _wake_all(self) -> None:
+        self._wake(set(self._memory.entries))
+
+
+def _changed(before: Fleet, after: Fleet) -> set[str]:
+    """UIDs of the objects whose machines look different; most lists change nothing."""
+    uids = before.ours.keys() | after.ours.keys()
+    return {uid for uid in uids if before.made_for(uid) != after.made_for(uid)}
+
+
+def _is_moving(fleet: Fleet | None) -> bool:
+    return fleet is not None and any(machine.state in MOVING for group in fleet.ours.values() for machine in group)

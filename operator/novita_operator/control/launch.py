@@ -1,0 +1,134 @@
+"""The paid call, exactly once (design 5.3, 5.4): a place in the budget, then the claim, then the call.
+
+Flow: breaker and limiter agree → claim and finalizer in one PATCH → create, with the fence behind all that can wait.
+Guarantees: the call goes out only for a claim that this run wrote, younger than W/3, while the lease is held; it is
+never repeated. Assumption: what is sent within W/3 lands by claim + W or never.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from novita_operator import metrics
+from novita_operator.cloud.errors import NoMoney, NotDone, NotSent, OutOfStock, Unauthorized, Unknown
+from novita_operator.cloud.port import Cloud
+from novita_operator.cluster.instances import Instances
+from novita_operator.control.memory import Memory
+from novita_operator.control.setbacks import hold_after
+from novita_operator.decision.actions import Launch
+from novita_operator.decision.order import order
+from novita_operator.decision.situation import CallResult, CreateCall, Situation
+from novita_operator.model.claim import Bargain, Claim
+from novita_operator.model.market import Offer, Order
+from novita_operator.model.naming import machine_name
+
+logger = logging.getLogger(__name__)
+
+
+class Launcher:
+    """Writes claims and calls create. `identity` is random per process start: only this run may call for its claims."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        instances: Instances,
+        memory: Memory,
+        *,
+        identity: str,
+        may_act: Callable[[], bool],
+        token: Callable[[], str],
+        random: Callable[[], float],
+        pace: float,
+    ) -> None:
+        """`token` gives a fresh launch token, `pace` the seconds for which a refusal is remembered."""
+        self._cloud = cloud
+        self._instances = instances
+        self._memory = memory
+        self._identity = identity
+        self._may_act = may_act
+        self._token = token
+        self._random = random
+        self._pace = pace
+
+    async def launch(self, s: Situation, action: Launch) -> None:
+        """One launch; what came of it is in memory.
+
+        Raises:
+            ClusterError: the claim was not written, or perhaps it was; no call was made.
+        """
+        mark = s.instance.mark(s.policy.cluster_id)
+        name = machine_name(mark, self._token())
+        assert s.market is not None, "`launch` chose from it"
+        wanted = order(s.instance.spec, s.market, action.offer, name, mark)
+        entry = self._memory.entries[s.uid]
+        entry.create_call = CreateCall(name, CallResult.NOT_DONE)
+        try:
+            entry.create_call = await self._claim_and_create(s, action, wanted)
+        except NotDone as error:
+            logger.warning("launch of %s was refused: %s: %s", name, type(error).__name__, error)
+            metrics.LAUNCHES.labels(type(error).__name__).inc()
+            entry.create_call = CreateCall(name, CallResult.NOT_DONE)
+            self._remember_refusal(s, action.offer, error)
+
+    async def _claim_and_create(self, s: Situation, action: Launch, wanted: Order) -> CreateCall:
+        window = s.policy.claim_window / 3
+        async with self._cloud.admit_create() as admission:
+            claim = self._claim(s, action, wanted.name)
+            began = self._memory.clock.boot()
+
+            def fence() -> None:
+                if self._memory.clock.boot() - began >= window:
+                    raise NotSent("the claim grew too old before the call could be sent")
+                if not self._may_act():
+                    raise NotSent("the lease was lost before the call could be sent")
+
+            async with asyncio.timeout(window):
+                self._memory.remember(await self._instances.write_claim(s.instance, claim))
+            entry = self._memory.entries[s.uid]
+            entry.create_call = CreateCall(wanted.name, CallResult.UNCERTAIN)
+            try:
+                async with asyncio.timeout(began + window - self._memory.clock.boot()):
+                    machine_id = await admission.create(wanted, fence)
+            except (Unknown, TimeoutError) as error:
+                logger.warning("launch of %s is uncertain: %s", wanted.name, error or "no answer in time")
+                metrics.LAUNCHES.labels("uncertain").inc()
+                return entry.create_call
+        logger.info("launched %s as %s: %s", wanted.name, machine_id, action.offer)
+        metrics.LAUNCHES.labels("created").inc()
+        return CreateCall(wanted.name, CallResult.CREATED, machine_id)
+
+    def _claim(self, s: Situation, action: Launch, name: str) -> Claim:
+        return Claim(
+            uid=s.uid,
+            machine=name,
+            launch=action.launch,
+            by=self._identity,
+            at=self._memory.clock.now(),
+            generation=s.instance.generation,
+            retry=action.retry,
+            bargain=_bargain(action.offer),
+        )
+
+    def _remember_refusal(self, s: Situation, offer: Offer, error: NotDone) -> None:
+        """Stock belongs to an offer, money and key to the account, everything else to this object."""
+        memory = self._memory
+        hold = hold_after(error, generation=s.instance.generation, now=s.now, pace=self._pace, random=self._random())
+        if isinstance(error, OutOfStock) and hold.until is not None:
+            memory.refusals[offer.shelf] = hold.until
+        elif isinstance(error, NoMoney):
+            memory.hold = hold
+        elif isinstance(error, Unauthorized):
+            memory.key_accepted = False
+        else:
+            memory.entries[s.uid].hold = hold
+
+
+def _bargain(offer: Offer) -> Bargain:
+    return Bargain(
+        product_id=offer.product_id,
+        product_name=offer.product_name,
+        region_id=offer.region_id,
+        region=offer.region,
+        billing_mode=offer.billing,
+        hourly_price=f"{offer.hourly_price.normalize():f}",
+    )

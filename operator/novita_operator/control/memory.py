@@ -1,0 +1,123 @@
+"""What this process knows, all of it rebuildable: the objects as last read, the fleet, and what was just tried.
+
+Kubernetes is the database; a restart begins with an empty memory and reaches the same decisions.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from novita_operator.control.clock import Clock
+from novita_operator.control.workqueue import Urgency
+from novita_operator.decision.situation import Account, CreateCall, Hold, Policy, PowerCall, Reading, Situation
+from novita_operator.model.claim import Claim
+from novita_operator.model.instance import GpuInstance
+from novita_operator.model.machine import Fleet
+from novita_operator.model.market import Market, Shelf
+from novita_operator.model.resource import PowerState
+
+
+@dataclass(slots=True)
+class Entry:
+    """One object, and what this process saw and did about it; the fields are those of `Situation`."""
+
+    instance: GpuInstance
+    version_read: float
+    trace: tuple[str | None, str | None]
+    trace_seen: float
+    remembered: Claim | None = None
+    create_call: CreateCall | None = None
+    power_call: PowerCall | None = None
+    alone: Reading | None = None
+    proved_gone: str = ""
+    hold: Hold | None = None
+
+
+@dataclass(slots=True)
+class Memory:
+    """All objects by UID, and the account. `deleted` are machine ids whose delete was acknowledged, and when."""
+
+    policy: Policy
+    clock: Clock
+    started: float
+    entries: dict[str, Entry] = field(default_factory=dict)
+    fleet: Fleet | None = None
+    key_accepted: bool | None = None
+    trouble: str = ""
+    hold: Hold | None = None
+    refusals: dict[Shelf, datetime] = field(default_factory=dict)
+    deleted: dict[str, float] = field(default_factory=dict)
+
+    def remember(self, instance: GpuInstance) -> None:
+        """Keep the newer of what is known and what was read; an echo of an older version changes nothing."""
+        entry = self.entries.get(instance.uid)
+        if entry is not None and not _is_newer(instance, entry.instance):
+            return
+        boot, trace = self.clock.boot(), _trace(instance)
+        if entry is None:
+            entry = self.entries[instance.uid] = Entry(instance, boot, trace, boot)
+        if trace != entry.trace:
+            entry.trace, entry.trace_seen = trace, boot
+        entry.instance, entry.version_read = instance, boot
+        entry.remembered = instance.claim or entry.remembered
+
+    def forget(self, uid: str) -> None:
+        """The object is gone from the cluster."""
+        self.entries.pop(uid, None)
+
+    def situation(self, uid: str, market: Market | None) -> Situation:
+        """Everything that one decision may know. `uid` must be remembered."""
+        entry = self.entries[uid]
+        return Situation(
+            instance=entry.instance,
+            policy=self.policy,
+            now=self.clock.now(),
+            boot=self.clock.boot(),
+            started=self.started,
+            version_read=entry.version_read,
+            trace_seen=entry.trace_seen,
+            remembered=entry.remembered,
+            create_call=entry.create_call,
+            power_call=entry.power_call,
+            alone=entry.alone,
+            deleted=self.deleted,
+            proved_gone=entry.proved_gone,
+            hold=entry.hold,
+            fleet=self.fleet,
+            account=Account(self.key_accepted, self.trouble, self.hold, self.refusals),
+            market=market,
+        )
+
+    def urgency(self, uid: str) -> Urgency:
+        """Delete and stop before create before the rest."""
+        entry = self.entries.get(uid)
+        if entry is None:
+            return Urgency.REST
+        if entry.instance.is_deleting:
+            return Urgency.DELETE
+        if entry.instance.spec.power_state is PowerState.STOPPED:
+            return Urgency.STOP
+        return Urgency.REST if entry.instance.claim else Urgency.CREATE
+
+    def sight(self) -> str:
+        """Whether the fleet is seen, not yet seen, or not seen any more; the rule `blind` draws the same lines."""
+        if self.key_accepted is False:
+            return "key rejected"
+        if self.clock.boot() - (self.started if self.fleet is None else self.fleet.begun) > self.policy.fleet_max_age:
+            return "blind"
+        return "not yet" if self.fleet is None else "seeing"
+
+    def instances(self) -> Iterator[GpuInstance]:
+        return (entry.instance for entry in self.entries.values())
+
+
+def _trace(instance: GpuInstance) -> tuple[str | None, str | None]:
+    """What absence is counted by: the claim with its present record, else what status remembers."""
+    if instance.claim is not None:
+        return instance.claim.machine, instance.recorded_id
+    return instance.status.machine_name, instance.status.instance_id
+
+
+def _is_newer(one: GpuInstance, other: GpuInstance) -> bool:
+    """Versions of one object are comparable as numbers (Kubernetes 1.35 says so; etcd always did it so)."""
+    return int(one.metadata.resource_version) > int(other.metadata.resource_version)

@@ -1,0 +1,168 @@
+"""One step: observe, decide, act, report. One at a time per object, a bounded number in all.
+
+Status is written last and once, and only if it differs. At most one deed happens in a step; what a look or a deed
+taught is decided on at once.
+"""
+
+import logging
+from collections.abc import Callable
+
+from novita_operator import metrics
+from novita_operator.cloud.errors import CloudError
+from novita_operator.cluster.errors import ClusterError, Conflict, Gone
+from novita_operator.cluster.instances import Instances
+from novita_operator.cluster.recorder import Recorder
+from novita_operator.control.about import about
+from novita_operator.control.act import Hands
+from novita_operator.control.catalogue import Catalogue
+from novita_operator.control.fleet import FleetPoller
+from novita_operator.control.memory import Memory
+from novita_operator.control.patch import status_patch
+from novita_operator.control.workqueue import WorkQueue
+from novita_operator.decision.absence import is_absent
+from novita_operator.decision.actions import AwaitList, Decision, ReadAlone, ReadMarket, Record, Rest
+from novita_operator.decision.decide import decide
+from novita_operator.decision.describe import describe
+from novita_operator.decision.notices import notices
+from novita_operator.decision.situation import Situation
+from novita_operator.model.instance import GpuInstance
+from novita_operator.model.market import Market
+from novita_operator.model.reasons import NEEDS_PEOPLE, Reason
+
+_MOST_LOOKS = 8
+_AT_REST = NEEDS_PEOPLE | {Reason.RUNNING, Reason.STOPPED, Reason.PAUSED}
+
+logger = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Takes keys from the queue and makes their steps."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        queue: WorkQueue,
+        poller: FleetPoller,
+        catalogue: Catalogue,
+        hands: Hands,
+        instances: Instances,
+        recorder: Recorder,
+        *,
+        may_act: Callable[[], bool],
+    ) -> None:
+        self._memory = memory
+        self._queue = queue
+        self._poller = poller
+        self._catalogue = catalogue
+        self._hands = hands
+        self._instances = instances
+        self._recorder = recorder
+        self._may_act = may_act
+
+    async def work(self) -> None:
+        """One worker; ends when the queue is shut down."""
+        while (uid := await self._queue.get()) is not None:
+            try:
+                if uid in self._memory.entries and self._may_act():
+                    with about(self._memory.entries[uid].instance), metrics.RECONCILE_SECONDS.time():
+                        await self._guarded(uid)
+            finally:
+                self._queue.done(uid)
+
+    async def _guarded(self, uid: str) -> None:
+        """A step that fails hurts only its own object, and comes back later and later."""
+        try:
+            await self.step(uid)
+        except Gone:
+            self._memory.forget(uid)
+        except Conflict:
+            await self._read_again(uid)
+        except Exception as error:
+            metrics.RECONCILE_ERRORS.labels(type(error).__name__).inc()
+            if isinstance(error, CloudError | ClusterError):
+                logger.warning("step failed: %s", error)
+            else:
+                logger.exception("step failed")
+            await self._read_again(uid, is_late=True)
+        else:
+            self._queue.forget(uid)
+
+    async def step(self, uid: str) -> None:
+        """Observe and decide until there is nothing more to look at or do, then report.
+
+        Raises:
+            CloudError, ClusterError: see `Hands.act`; nothing is lost, the step is made again.
+        """
+        market: Market | None = None
+        has_acted = False
+        for _ in range(_MOST_LOOKS):
+            s = self._observe(uid, market)
+            d = decide(s)
+            match d.action:
+                case Rest() | Record():
+                    return await self._report(s, d)
+                case AwaitList():
+                    self._poller.await_list(uid)
+                    return await self._report(s, d)
+                case ReadMarket():
+                    market = await self._catalogue.market(s.instance.spec)
+                case ReadAlone():
+                    await self._hands.act(s, d, d.action)
+                case deed if has_acted:
+                    logger.debug("%s waits for the next step", deed)
+                    self._queue.add(uid, self._memory.urgency(uid))
+                    return None
+                case deed:
+                    has_acted = True
+                    metrics.RECONCILES.labels(type(deed).__name__).inc()
+                    await self._hands.act(s, d, deed)
+                    if uid not in self._memory.entries:
+                        return None
+        raise AssertionError(f"no rest after {_MOST_LOOKS} looks: {d}")
+
+    def _observe(self, uid: str, market: Market | None) -> Situation:
+        s = self._memory.situation(uid, market)
+        if s.trace is not None and is_absent(s, s.trace):
+            self._memory.entries[uid].proved_gone = s.trace.name
+        return s
+
+    async def _report(self, s: Situation, d: Decision) -> None:
+        """Status, Events, and when to look again."""
+        metrics.RECONCILES.labels(type(d.action).__name__).inc()
+        self._poller.watch(s.uid, closely=d.reason not in _AT_REST)
+        if d.again is not None:
+            self._queue.add_after(s.uid, d.again, self._memory.urgency(s.uid))
+        if d.quiet:
+            return
+        after = describe(s, d)
+        patch = status_patch(s.instance.status, after)
+        if not patch:
+            return
+        self._memory.remember(await self._instances.write_status(s.instance, patch))
+        for notice in notices(s.instance, after, d):
+            self._recorder.emit(notice)
+
+    async def _read_again(self, uid: str, *, is_late: bool = False) -> None:
+        """The object has changed under us, or may have: never repeat a write, decide again on what stands there."""
+        entry = self._memory.entries.get(uid)
+        if entry is None:
+            return
+        try:
+            await self._refresh(entry.instance)
+        except (ClusterError, ValueError) as error:
+            logger.warning("the object could not be read again: %s", error)
+            is_late = True
+        if is_late:
+            self._queue.add_rate_limited(uid, self._memory.urgency(uid))
+        else:
+            self._queue.add(uid, self._memory.urgency(uid))
+
+    async def _refresh(self, known: GpuInstance) -> None:
+        try:
+            fresh = await self._instances.read(known.metadata.namespace, known.metadata.name)
+        except Gone:
+            self._memory.forget(known.uid)
+            return
+        if fresh.uid != known.uid:
+            self._memory.forget(known.uid)
+        self._memory.remember(fresh)

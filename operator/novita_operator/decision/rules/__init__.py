@@ -1,0 +1,1 @@
+"""One file a rule: a function from a situation to a decision, or None where the rule has nothing to say."""

@@ -1,0 +1,90 @@
+"""The claim decides; these two rules see that it is there and that its outcome is known before anything else."""
+
+from novita_operator.decision.absence import find_out, is_absent
+from novita_operator.decision.actions import Decision, PutBack, Record
+from novita_operator.decision.rules.startup import COMING_UP_NOTE
+from novita_operator.decision.situation import CallResult, Situation
+from novita_operator.model.claim import Bargain, Claim
+from novita_operator.model.machine import Machine, MachineState
+from novita_operator.model.reasons import Reason
+from novita_operator.model.resource import BillingMode
+
+ADOPTED = "adopted"
+"""`by` of a claim that was rebuilt from a machine: no process may call create for it."""
+
+
+def lost_claim(s: Situation) -> Decision | None:
+    """Losing finalizer, claim and status (`kubectl replace`, a restore) never launches a second machine."""
+    if s.instance.is_deleting:
+        return None
+    if s.claim is not None:
+        return None if s.instance.has_finalizer else _put_back(s.claim)
+    if s.remembered is not None:
+        return _put_back(s.remembered)
+    if s.ours:
+        return _put_back(_rebuilt(s, _most_likely(s)))
+    if s.trace is None or is_absent(s, s.trace):
+        return None
+    return find_out(s, s.trace, Reason.LAUNCH_UNCERTAIN, "The claim is lost: looking for the machine in status.")
+
+
+def unresolved_claim(s: Situation) -> Decision | None:
+    """An unknown outcome is looked up, never repeated: presence speaks at once, absence late."""
+    if s.claim is None or s.trace is None or s.instance.recorded_id is not None:
+        return None
+    found = _found(s, s.claim)
+    if found is not None:
+        return Decision(Record(found), Reason.STARTING, COMING_UP_NOTE)
+    if s.create_call == (s.claim.machine, CallResult.NOT_DONE, None) or is_absent(s, s.trace):
+        return None
+    return find_out(
+        s,
+        s.trace,
+        Reason.LAUNCH_UNCERTAIN,
+        f"The launch of {s.claim.machine} got no answer: looking for it at Novita before anything else is tried.",
+        quiet=s.was_recorded,
+    )
+
+
+def _found(s: Situation, claim: Claim) -> str | None:
+    """Id of the machine that the claim became: from the create call's answer, a list, or a single read."""
+    call = s.create_call
+    if call is not None and call.machine == claim.machine and call.result is CallResult.CREATED and not s.was_recorded:
+        return call.machine_id
+    if s.machine is not None:
+        return s.machine.id
+    alone = s.alone.machine if s.alone is not None and s.alone.name == claim.machine else None
+    return None if alone is None or alone.state is MachineState.REMOVED else alone.id
+
+
+def _put_back(claim: Claim) -> Decision:
+    return Decision(PutBack(claim), Reason.LAUNCHED, "The object lost its claim or finalizer: written back.")
+
+
+def _most_likely(s: Situation) -> Machine:
+    """The machine in status if it is there, else the oldest."""
+    remembered = s.instance.status.instance_id
+    return next((m for m in s.ours if m.id == remembered), None) or min(
+        s.ours, key=lambda m: (m.created or s.now, m.id)
+    )
+
+
+def _rebuilt(s: Situation, machine: Machine) -> Claim:
+    status = s.instance.status
+    price = status.hourly_price if status.machine_name == machine.name else None
+    return Claim(
+        uid=s.uid,
+        machine=machine.name,
+        launch=max(status.launches or 0, 1),
+        by=ADOPTED,
+        at=machine.created or s.now,
+        generation=s.instance.generation,
+        bargain=Bargain(
+            product_id=machine.product_id,
+            product_name=machine.product_name,
+            region_id=machine.region_id,
+            region=machine.region,
+            billing_mode=machine.billing or BillingMode.ON_DEMAND,
+            hourly_price=price or "",
+        ),
+    )

@@ -1,0 +1,20 @@
+"""Duplicates that slip through (design 5.8) are deleted, whatever the orphan policy says: the claimed one stays."""
+
+from novita_operator.decision.actions import Decision, Delete, DeleteCause
+from novita_operator.decision.situation import Situation
+from novita_operator.model.machine import GOING_AWAY
+from novita_operator.model.reasons import Reason
+
+
+def duplicate(s: Situation) -> Decision | None:
+    """While the object is being deleted, `release` deletes them all."""
+    if s.claim is None or s.instance.is_deleting:
+        return None
+    for machine in s.strangers:
+        if machine.id not in s.deleted and machine.state not in GOING_AWAY:
+            return Decision(
+                Delete(machine.id, DeleteCause.DUPLICATE),
+                Reason.DUPLICATE,
+                f"Machine {machine.id} bears this resource's mark, but the claim names another: deleted.",
+            )
+    return None

@@ -1,0 +1,48 @@
+"""Wanted and not there: choose an offer, then claim and create."""
+
+from novita_operator.decision.actions import AwaitList, Decision, Launch, ReadMarket, Rest
+from novita_operator.decision.choose import choose
+from novita_operator.decision.rules import retries
+from novita_operator.decision.situation import Situation
+from novita_operator.model.reasons import Reason
+
+
+def launch(s: Situation) -> Decision | None:
+    if s.machine is not None:
+        return None
+    if not s.wants_running:
+        return Decision(Rest(), Reason.STOPPED, "Nothing runs, as wanted; no machine is kept.")
+    return _not_safe(s) or _not_now(s) or _at_the_market(s)
+
+
+def _not_safe(s: Situation) -> Decision | None:
+    """Whether another machine of this object may exist that the claim does not speak of."""
+    if s.ours:
+        return Decision(Rest(), Reason.DUPLICATE, "Another machine with this resource's mark is being removed first.")
+    if s.fleet is None or s.fleet.suspect:
+        return Decision(Rest(), Reason.BRAKED, "Too many machines vanished from Novita's list at once to believe it.")
+    if s.claim is None and s.fleet.begun < s.version_read:
+        return Decision(AwaitList(), Reason.LAUNCHING, "Waiting for a list of the machines at Novita.", quiet=True)
+    return None
+
+
+def _not_now(s: Situation) -> Decision | None:
+    waiting = retries.not_now(s, "The machine is gone.") if s.was_recorded else None
+    return waiting or retries.held_back(s)
+
+
+def _at_the_market(s: Situation) -> Decision:
+    if s.market is None:
+        return Decision(ReadMarket(), Reason.LAUNCHING, "Looking for an offer.", quiet=True)
+    choice = choose(s.instance.spec, s.market, s.policy.default_region, s.account.refusals, s.now)
+    if choice.offer is None:
+        return Decision(Rest(), choice.reason, choice.message, again=choice.again, placement=choice.looked_at)
+    return Decision(
+        Launch(choice.offer, launch=_launches(s) + 1, retry=retries.spent(s) + (1 if s.was_recorded else 0)),
+        Reason.LAUNCHING,
+        f"Launching {choice.offer.product_name} in {choice.offer.region}.",
+    )
+
+
+def _launches(s: Situation) -> int:
+    return max(s.instance.status.launches or 0, s.claim.launch if s.claim is not None else 0)

@@ -1,0 +1,41 @@
+"""Deletion: the machine first, the finalizer last, and never by age."""
+
+from novita_operator.decision.absence import find_out, is_absent
+from novita_operator.decision.actions import AwaitList, Decision, Delete, DeleteCause, Release, Rest
+from novita_operator.decision.situation import Situation
+from novita_operator.model.reasons import Reason
+from novita_operator.model.resource import DeletionPolicy
+
+_DELETING = "The machine is being deleted at Novita."
+
+
+def release(s: Situation) -> Decision | None:
+    """Only machines that the list shows as ours are deleted: an id in status alone proves nothing."""
+    if not s.instance.is_deleting:
+        return None
+    if s.instance.spec.deletion_policy is DeletionPolicy.RETAIN:
+        return _let_go(s, _known_ids(s))
+    for machine in s.ours:
+        if machine.id not in s.deleted:
+            return Decision(Delete(machine.id, DeleteCause.RESOURCE_DELETED), Reason.DELETING, _DELETING, quiet=True)
+    if s.ours:
+        return Decision(Rest(), Reason.DELETING, _DELETING, quiet=True)
+    if s.trace is not None and s.trace.machine_id is not None and not is_absent(s, s.trace):
+        return find_out(s, s.trace, Reason.DELETING, _DELETING, quiet=True)
+    return _let_go(s)
+
+
+def _let_go(s: Situation, retained: tuple[str, ...] = ()) -> Decision:
+    """Only once a list that is younger than this version of the object has shown every machine with our mark."""
+    if not s.instance.has_finalizer:
+        return Decision(Rest(), Reason.DELETING, "No machine is left; others still hold the object.", quiet=True)
+    if s.fleet is None or s.fleet.begun < s.version_read or s.fleet.suspect:
+        return Decision(AwaitList(), Reason.DELETING, _DELETING, quiet=True)
+    return Decision(Release(retained), Reason.DELETING, "No machine is left to delete.", quiet=True)
+
+
+def _known_ids(s: Situation) -> tuple[str, ...]:
+    """Every machine of ours that the list shows, and the recorded one, shown or not."""
+    recorded = s.trace.machine_id if s.trace is not None else None
+    shown = tuple(machine.id for machine in s.ours)
+    return shown if recorded is None or recorded in shown else (*shown, recorded)

@@ -1,0 +1,187 @@
+"""Everything that one decision may know, frozen. The reconciler fills it from memory; rules only read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
+
+from novita_operator.model.claim import Claim
+from novita_operator.model.instance import GpuInstance
+from novita_operator.model.machine import Fleet, Machine, MachineState
+from novita_operator.model.market import Market, Shelf
+from novita_operator.model.reasons import Reason
+from novita_operator.model.resource import PowerState
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What holds for every object of this operator; durations in seconds.
+
+    `claim_window` is W of design 5: a create sent within W/3 of its claim lands by claim + W or never.
+    """
+
+    cluster_id: str
+    claim_window: float = 60.0
+    list_lag: float = 10.0
+    fleet_max_age: float = 90.0
+    startup_timeout: float = 600.0
+    default_region: str = ""
+
+
+class CallResult(StrEnum):
+    """What this process knows of the create call that it made for a claim."""
+
+    CREATED = "created"
+    NOT_DONE = "not done"
+    UNCERTAIN = "uncertain"
+
+
+class CreateCall(NamedTuple):
+    """The last create call of this process for the object; `machine` is the name in the claim."""
+
+    machine: str
+    result: CallResult
+    machine_id: str | None = None
+
+
+class Reading(NamedTuple):
+    """One look for a single machine, made after a list (begun at `after_list`) had not shown it."""
+
+    name: str
+    after_list: float
+    machine: Machine | None
+
+
+class Verb(StrEnum):
+    """What can be asked of a machine's power."""
+
+    START = "start"
+    STOP = "stop"
+
+
+class PowerCall(NamedTuple):
+    """The last power call of this process for a machine.
+
+    `at` is the boot clock after its answer, `asked` the time for people; a start is the `retry`-th of its generation.
+    """
+
+    machine_id: str
+    verb: Verb
+    at: float
+    asked: datetime
+    generation: int
+    retry: int = 0
+
+
+class Hold(NamedTuple):
+    """Not now: something was refused. `until` None waits for a new generation of the spec."""
+
+    reason: Reason
+    message: str
+    generation: int
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What is known of the Novita account."""
+
+    key_accepted: bool | None = None
+    trouble: str = ""
+    hold: Hold | None = None
+    refusals: Mapping[Shelf, datetime] = field(default_factory=dict)
+
+
+class Trace(NamedTuple):
+    """The machine that this object was launched as: its name, and its id where it is known."""
+
+    name: str
+    machine_id: str | None
+
+
+@dataclass(frozen=True)
+class Situation:
+    """One object and the world around it. `boot` and all ages are the boot clock in seconds; `now` is for people.
+
+    `version_read`: when this version of the object was read. `trace_seen`: when this process first saw the present
+    claim with its present record. `remembered`: the last claim that this process saw on the object. `deleted`: machine
+    ids whose delete call was acknowledged, and when. `proved_gone`: name of a machine that was proved absent before.
+    """
+
+    instance: GpuInstance
+    policy: Policy
+    now: datetime
+    boot: float
+    started: float = 0.0
+    version_read: float = 0.0
+    trace_seen: float = 0.0
+    remembered: Claim | None = None
+    create_call: CreateCall | None = None
+    power_call: PowerCall | None = None
+    alone: Reading | None = None
+    deleted: Mapping[str, float] = field(default_factory=dict)
+    proved_gone: str = ""
+    hold: Hold | None = None
+    fleet: Fleet | None = None
+    account: Account = Account()
+    market: Market | None = None
+
+    @property
+    def uid(self) -> str:
+        return self.instance.uid
+
+    @property
+    def claim(self) -> Claim | None:
+        return self.instance.claim
+
+    @cached_property
+    def trace(self) -> Trace | None:
+        """From the claim; without one, from what status remembers. The claim decides, status only remembers."""
+        if self.claim is not None:
+            return Trace(self.claim.machine, self.instance.recorded_id)
+        status = self.instance.status
+        return None if status.machine_name is None else Trace(status.machine_name, status.instance_id)
+
+    @cached_property
+    def was_recorded(self) -> bool:
+        """Whether the machine that the claim names is known to have existed."""
+        return self.claim is not None and self.instance.status.machine_name == self.claim.machine
+
+    @cached_property
+    def ours(self) -> tuple[Machine, ...]:
+        """Every machine in the list that bears this object's mark and is not yet removed."""
+        shown = self.fleet.made_for(self.uid) if self.fleet else ()
+        return tuple(machine for machine in shown if machine.state is not MachineState.REMOVED)
+
+    @cached_property
+    def machine(self) -> Machine | None:
+        """The machine that the claim names, as the list shows it; by id where it is recorded, else the oldest."""
+        if self.claim is None:
+            return None
+        named = [machine for machine in self.ours if machine.name == self.claim.machine]
+        recorded = self.instance.recorded_id
+        return next((m for m in named if m.id == recorded), None) or min(named, key=lambda m: m.id, default=None)
+
+    @property
+    def strangers(self) -> tuple[Machine, ...]:
+        """Machines with this object's mark that its claim does not name: duplicates."""
+        return tuple(machine for machine in self.ours if machine is not self.machine)
+
+    @property
+    def wants_running(self) -> bool:
+        return self.instance.spec.power_state is PowerState.RUNNING
+
+    @property
+    def held(self) -> Hold | None:
+        """What forbids a launch or a start just now, this object's own hold first."""
+        for hold in (self.hold, self.account.hold):
+            if hold is not None and self._binds(hold):
+                return hold
+        return None
+
+    def _binds(self, hold: Hold) -> bool:
+        if hold.until is None:
+            return hold.generation == self.instance.generation
+        return self.now < hold.until

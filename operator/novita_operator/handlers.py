@@ -1,0 +1,105 @@
+"""kopf as the informer, and no more: what the watch brings goes into memory, and its key into the queue.
+
+These handlers write nothing, and null storages keep kopf from writing anything either.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import kopf
+from pydantic import ValidationError
+
+from novita_operator.control.memory import Memory
+from novita_operator.control.workqueue import WorkQueue
+from novita_operator.model.instance import GpuInstance
+from novita_operator.model.resource import GROUP, PLURAL, VERSION
+
+logger = logging.getLogger(__name__)
+
+
+def registry(memory: Memory, queue: WorkQueue) -> kopf.OperatorRegistry:
+    """Handlers that feed this memory and this queue; a registry of their own, so that nothing is global."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+    @kopf.on.startup(registry=handlers)
+    def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+        informer_only(settings)
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
+    async def on_event(event: kopf.RawEvent, **_: Any) -> None:
+        observe(event, memory, queue)
+
+    return handlers
+
+
+def observe(event: Mapping[str, Any], memory: Memory, queue: WorkQueue) -> None:
+    """One watch event: remember, and have the object looked at."""
+    body = event["object"]
+    uid = body["metadata"]["uid"]
+    if event.get("type") == "DELETED":
+        memory.forget(uid)
+        return
+    try:
+        memory.remember(GpuInstance.read(body))
+    except ValueError as error:
+        where = f"{body['metadata'].get('namespace')}/{body['metadata'].get('name')}"
+        logger.error("%s cannot be understood and is left alone: %s", where, _without_values(error))  # noqa: TRY400  a traceback would show its values
+        return
+    queue.add(uid, memory.urgency(uid))
+
+
+def informer_only(settings: kopf.OperatorSettings) -> None:
+    """Settings that make kopf cheap and silent (measured: a tenth of the memory, a ninth of the time to start)."""
+    settings.persistence.diffbase_storage = _NoDiffBase()
+    settings.persistence.progress_storage = _NoProgress()
+    settings.queueing.idle_timeout = 0.01
+    settings.watching.chunk_size = 500
+    settings.watching.server_timeout = 300
+    settings.networking.request_timeout = 15
+    settings.networking.connect_timeout = 5
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+
+
+def _without_values(error: ValueError) -> str:
+    """Which fields are wrong; never what they hold."""
+    if not isinstance(error, ValidationError):
+        return type(error).__name__
+    return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['type']}" for problem in error.errors())
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """Keeps no copy of the object in the object."""
+
+    def build(self, *, body: kopf.Body, extra_fields: object = None, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        return None
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """There is no progress to keep: handlers only take notes."""
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        return None
+
+    def purge(self, **_: Any) -> None:
+        return None
+
+    def touch(self, **_: Any) -> None:
+        return None
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence
