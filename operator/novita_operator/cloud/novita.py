@@ -104,8 +104,8 @@ class Novita:
         return await self._read(Operation.CLUSTERS, Ask("/clusters"), wire.read_regions)
 
     async def products(self, region_id: str, billing: BillingMode, gpu_count: int) -> tuple[Product, ...]:
-        query = {"clusterId": region_id, "gpuNum": gpu_count, "billingMethod": wire.BILLING[billing]}
-        return await self._read(Operation.PRODUCTS, Ask("/products", query), wire.read_products)
+        ask = Ask("/products", {"clusterId": region_id, "gpuNum": gpu_count, "billingMethod": wire.BILLING[billing]})
+        return await self._read(Operation.PRODUCTS, ask, wire.read_products)
 
     async def template(self, template_id: str) -> Template:
         ask = Ask("/template", {"templateId": template_id})

@@ -70,7 +70,11 @@ def _kind(answer: Answer, fields: Fields | None, operation: Operation) -> type[C
         return NotSent
     if fields is None or not _is_verdict(answer.status):
         return Unknown
-    return _by_reason(fields, operation) or _by_message(answer, fields, operation) or Unknown
+    message = fields.text("message", "error").lower()
+    # Under which reason it comes is not known, and some of them would say that the request is wrong.
+    if "invalid state change" in message and operation is not Operation.CREATE:
+        return BadState
+    return _by_reason(fields, operation) or _by_message(answer, message, operation) or Unknown
 
 
 def _is_verdict(status: int) -> bool:
@@ -97,16 +101,12 @@ def _by_reason(fields: Fields, operation: Operation) -> type[CloudError] | None:
     return NoMoney if "BUDGET" in reason else None
 
 
-def _by_message(answer: Answer, fields: Fields, operation: Operation) -> type[CloudError] | None:
+def _by_message(answer: Answer, message: str, operation: Operation) -> type[CloudError] | None:
     """What only people are told; too vague to say that a create was not done."""
-    message = fields.text("message", "error").lower()
     if operation is Operation.CREATE:
         return None
-    if "invalid state change" in message:
-        return BadState
-    if answer.status == HTTPStatus.NOT_FOUND or "not found" in message or "not fount" in message:
-        return NotFound
-    return None
+    is_missing = answer.status == HTTPStatus.NOT_FOUND or "not found" in message or "not fount" in message
+    return NotFound if is_missing else None
 
 
 def _text(answer: Answer, fields: Fields | None, error: type[CloudError], secrets: Iterable[str]) -> str:
