@@ -59,9 +59,7 @@ def _machine_id(s: Situation, d: Decision) -> str | None:
         return d.action.machine_id
     if s.machine is not None:
         return s.machine.id
-    recorded = s.instance.recorded_id
-    gone = s.trace is not None and is_absent(s, s.trace)
-    return None if gone else recorded
+    return None if s.trace is None or is_absent(s, s.trace) else s.trace.machine_id
 
 
 def _particulars(s: Situation) -> dict[str, Any]:
@@ -91,14 +89,13 @@ def _endpoints(machine: Machine | None) -> tuple[PublishedPort, ...]:
 def _times(s: Situation, machine: Machine | None) -> dict[str, datetime | None]:
     """When it last came up and went down: Novita's word, else the moment when that was first seen."""
     before = s.instance.status if s.was_recorded else Status()
-    times = {"started_time": before.started_time, "stopped_time": before.stopped_time}
+    up, down = before.started_time, before.stopped_time
     if machine is not None and machine.state is MachineState.RUNNING:
-        seen = before.started_time if before.state is State.RUNNING else s.now
-        times["started_time"] = machine.started or seen or s.now
+        up = machine.started or (up if before.state is State.RUNNING else None) or s.now
     if machine is not None and machine.state is MachineState.EXITED:
-        seen = before.stopped_time if before.state is not State.RUNNING else s.now
-        times["stopped_time"] = machine.stopped or seen or s.now
-    return times
+        went_down_since = up is None or (down is not None and down >= up)
+        down = machine.stopped or (down if went_down_since else None) or s.now
+    return {"started_time": up, "stopped_time": down}
 
 
 def _retries(s: Situation) -> Retries | None:

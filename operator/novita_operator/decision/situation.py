@@ -83,6 +83,9 @@ class Hold(NamedTuple):
     generation: int
     until: datetime | None
 
+    def binds(self, now: datetime) -> bool:
+        return self.until is None or now < self.until
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -175,13 +178,8 @@ class Situation:
 
     @property
     def held(self) -> Hold | None:
-        """What forbids a launch or a start just now, this object's own hold first."""
-        for hold in (self.hold, self.account.hold):
-            if hold is not None and self._binds(hold):
-                return hold
-        return None
-
-    def _binds(self, hold: Hold) -> bool:
-        if hold.until is None:
-            return hold.generation == self.instance.generation
-        return self.now < hold.until
+        """What forbids a launch or a start just now: this object's own hold, for as long as its spec is the same."""
+        own, account = self.hold, self.account.hold
+        if own is not None and own.generation == self.instance.generation and own.binds(self.now):
+            return own
+        return account if account is not None and account.binds(self.now) else None

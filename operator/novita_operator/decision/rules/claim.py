@@ -34,7 +34,7 @@ def unresolved_claim(s: Situation) -> Decision | None:
         return None
     found = _found(s, s.claim)
     if found is not None:
-        return Decision(Record(found), Reason.STARTING, COMING_UP_NOTE)
+        return Decision(Record(found), Reason.STARTING, COMING_UP_NOTE, again=0.0)
     if s.create_call == (s.claim.machine, CallResult.NOT_DONE, None) or is_absent(s, s.trace):
         return None
     return find_out(
@@ -42,8 +42,13 @@ def unresolved_claim(s: Situation) -> Decision | None:
         s.trace,
         Reason.LAUNCH_UNCERTAIN,
         f"The launch of {s.claim.machine} got no answer: looking for it at Novita before anything else is tried.",
-        quiet=s.was_recorded,
+        quiet=_is_told(s),
     )
+
+
+def _is_told(s: Situation) -> bool:
+    """After a restart status still says how the launch stood; only a call of this process is news."""
+    return s.was_recorded or (s.create_call is None and s.instance.status.observed_generation == s.instance.generation)
 
 
 def _found(s: Situation, claim: Claim) -> str | None:
