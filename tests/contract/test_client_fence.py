@@ -1,0 +1,203 @@
+"""What leaves the process, byte by byte: against a bare socket that says no word of HTTP by itself."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from novita_operator.cloud import transport
+from novita_operator.cloud.errors import NotSent, Unknown, Unreachable
+from novita_operator.cloud.novita import Novita
+from novita_operator.cloud.pacing import Gate
+from novita_operator.cloud.transport import Ask, Transport
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+DEADLINE = 10
+
+
+@dataclass
+class Wire:
+    """What one listening socket saw: the bytes of each connection, and whether it was closed."""
+
+    url: str = ""
+    received: list[bytes] = field(default_factory=list)
+    handlers: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def all_closed(self) -> None:
+        async with asyncio.timeout(DEADLINE):
+            await asyncio.gather(*self.handlers)
+
+
+@asynccontextmanager
+async def listening(*replies: bytes | None) -> AsyncIterator[Wire]:
+    """A server that answers the n-th request with the n-th reply; None cuts the connection, at the end it is silent."""
+    wire, left = Wire(), list(replies)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = len(wire.received)
+        wire.received.append(b"")
+        while chunk := await reader.read(65536):
+            wire.received[number] += chunk
+            if not wire.received[number].endswith((b"\r\n\r\n", b"}")) or not left:
+                continue
+            if (reply := left.pop(0)) is None:
+                break
+            writer.write(reply)
+        writer.close()
+        await writer.wait_closed()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        wire.handlers.append(asyncio.create_task(serve(reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1")
+    wire.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield wire
+        await wire.all_closed()
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Transport]:
+    line = Transport(base_url=url, user_agent="novita-gpu-operator/0.0.0")
+    try:
+        yield line
+    finally:
+        await line.aclose()
+
+
+WRITE = Ask("/gpu/instance/create", body={"name": "x"})
+READ = Ask("/clusters")
+
+
+async def exchange(line: Transport, ask: Ask, fence: Callable[[], None], seconds: float = DEADLINE) -> int:
+    return (await line.exchange(ask, key="sk_key", fence=fence, seconds=seconds)).status
+
+
+def open_fence() -> None:
+    """Lets everything through."""
+
+
+async def test_a_fence_that_raises_holds_back_every_byte_though_the_connection_stands():
+    def closed_fence() -> None:
+        raise NotSent("the claim is too old")
+
+    async with listening(OK) as wire, connected(wire.url) as line:
+        with pytest.raises(NotSent, match="the claim is too old"):
+            await exchange(line, WRITE, closed_fence)
+        await wire.all_closed()
+        assert wire.received == [b""]
+
+
+async def test_a_fence_is_asked_once_and_after_the_connection_stands():
+    asked: list[int] = []
+    async with listening(OK) as wire, connected(wire.url) as line:
+        await exchange(line, WRITE, lambda: asked.append(len(wire.received)))
+        assert len(asked) == 1
+        assert len(wire.received) == 1
+
+
+async def test_a_fence_is_not_asked_where_no_connection_can_be_made(unused_tcp_port: int):
+    asked: list[None] = []
+    async with connected(f"http://127.0.0.1:{unused_tcp_port}") as line:
+        with pytest.raises(Unreachable):
+            await exchange(line, WRITE, lambda: asked.append(None))
+    assert asked == []
+
+
+async def test_a_request_says_who_we_are_and_goes_out_once():
+    async with listening(OK) as wire, connected(wire.url) as line:
+        assert await exchange(line, WRITE, open_fence) == 200
+        (request,) = wire.received
+    assert request.startswith(b"POST /gpu/instance/create HTTP/1.1\r\n")
+    assert b"user-agent: novita-gpu-operator/0.0.0\r\n" in request.lower()
+    assert b"authorization: bearer sk_key\r\n" in request.lower()
+
+
+async def test_every_write_has_a_connection_of_its_own_and_reads_share_one():
+    async with listening(OK, OK, OK, OK) as wire, connected(wire.url) as line:
+        await exchange(line, WRITE, open_fence)
+        await exchange(line, WRITE, open_fence)
+        await exchange(line, READ, open_fence)
+        await exchange(line, READ, open_fence)
+        assert [request.count(b"HTTP/1.1") for request in wire.received] == [1, 1, 2]
+
+
+async def test_a_request_whose_connection_is_cut_is_unknown_and_not_sent_again():
+    async with listening(None, OK) as wire, connected(wire.url) as line:
+        with pytest.raises(Unknown):
+            await exchange(line, WRITE, open_fence)
+        assert len(wire.received) == 1
+
+
+async def test_a_read_on_a_connection_that_died_meanwhile_is_not_sent_again_below_the_retries():
+    async with listening(OK, None, OK) as wire, connected(wire.url) as line:
+        await exchange(line, READ, open_fence)
+        with pytest.raises(Unknown):
+            await exchange(line, READ, open_fence)
+        assert [request.count(b"HTTP/1.1") for request in wire.received] == [2]
+
+
+async def test_a_half_answer_is_unknown():
+    async with listening(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", None) as wire, connected(wire.url) as line:
+        with pytest.raises(Unknown):
+            await exchange(line, WRITE, open_fence, seconds=0.2)
+
+
+async def test_no_answer_is_unknown_after_its_time():
+    async with listening() as wire, connected(wire.url) as line:
+        with pytest.raises(Unknown):
+            await exchange(line, WRITE, open_fence, seconds=0.2)
+        assert len(wire.received) == 1
+
+
+async def test_nonsense_is_unknown():
+    async with listening(b"SSH-2.0-OpenSSH_9.9\r\n\r\n") as wire, connected(wire.url) as line:
+        with pytest.raises(Unknown):
+            await exchange(line, WRITE, open_fence)
+
+
+async def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(transport, "LARGEST_ANSWER", 1000)
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+    async with listening(head + b"x" * 5000) as wire, connected(wire.url) as line:
+        with pytest.raises(Unknown, match="larger"):
+            await exchange(line, READ, open_fence)
+
+
+async def test_a_redirect_is_not_followed():
+    async with listening(b"HTTP/1.1 307 Moved\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n", OK) as wire:
+        async with connected(wire.url) as line:
+            assert await exchange(line, WRITE, open_fence) == 307
+        assert len(wire.received) == 1
+
+
+async def test_a_time_to_wait_is_read_as_whole_seconds():
+    def reply(value: bytes) -> bytes:
+        return b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\nRetry-After: " + value + b"\r\n\r\n"
+
+    replies = (reply(b"7"), reply(b"Wed, 21 Oct 2026 07:28:00 GMT"), reply(b"-1"))
+    async with listening(*replies) as wire, connected(wire.url) as line:
+        waits = [(await line.exchange(READ, key="k", fence=open_fence, seconds=DEADLINE)).retry_after for _ in replies]
+    assert waits == [7.0, None, None]
+
+
+async def test_a_proxy_from_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{unused_tcp_port}")
+    async with listening(OK) as wire, connected(wire.url) as line:
+        assert await exchange(line, READ, open_fence) == 200
+
+
+async def test_a_create_asks_its_fence_behind_the_gate():
+    gate = Gate(calls_per_minute=100, clock=time.monotonic, random=lambda: 0.0)
+    order: list[str] = []
+    async with (
+        listening(OK) as wire,
+        Novita(key=lambda: "sk_key", gate=gate, version="0", base_url=wire.url) as novita,
+    ):
+        await novita.stop("m-1", lambda: order.append("fence"))
+        order.append("answered")
+    assert order == ["fence", "answered"]
