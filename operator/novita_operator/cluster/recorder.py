@@ -1,0 +1,142 @@
+"""Kubernetes Events (events.k8s.io/v1): what happened, told to people.
+
+kopf's own would post every repeat anew, without limit, and lose all of them at shutdown (kopf 5).
+Guarantees: `emit` never waits and never fails; memory is bounded, and the oldest notices are dropped first.
+Caveat: an Event is a courtesy. Nothing may depend on it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from novita_operator.cluster.connection import Connection, Json
+from novita_operator.cluster.correlation import Correlator, Series
+from novita_operator.cluster.errors import ClusterError, Conflict, Gone, Terminating, Unreachable
+from novita_operator.model.notice import Notice, Subject
+from novita_operator.model.resource import GROUP, KIND, VERSION
+
+CONTROLLER = f"{GROUP}/operator"
+WAITING = 1000
+"""Events that may wait for the API server."""
+
+_ATTEMPTS = 3
+_PAUSE_SECONDS = 2.0
+_LONGEST_INSTANCE = 128
+_LONGEST_NAME = 200
+_log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Takes notices from anywhere in the process, and posts them from one background task, `run`."""
+
+    def __init__(self, connection: Connection, *, instance: str, now: Callable[[], datetime]) -> None:
+        """`instance` names this process (its pod); `now` is the wall clock, UTC."""
+        self._connection = connection
+        self._instance = instance[:_LONGEST_INSTANCE]
+        self._now = now
+        self._correlator = Correlator()
+        self._waiting: OrderedDict[int, Series] = OrderedDict()
+        self._awake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def emit(self, notice: Notice) -> None:
+        """Have this told soon; returns at once."""
+        series = self._correlator.take(notice, self._now().timestamp())
+        if series is None:
+            return
+        self._waiting[series.number] = series
+        if len(self._waiting) > WAITING:
+            self._waiting.popitem(last=False)
+        self._idle.clear()
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Post what was emitted, one at a time, until cancelled."""
+        while True:
+            await self._awake.wait()
+            while self._waiting:
+                _, series = self._waiting.popitem(last=False)
+                await self._post(series)
+            self._awake.clear()
+            self._idle.set()
+
+    async def flush(self, seconds: float) -> None:
+        """Wait until everything is posted, for so long at most; `run` must still be running."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+
+    async def _post(self, series: Series) -> None:
+        """Post, or let it be: a namespace that is going away takes no Events, and needs none."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                await self._write(series)
+            except Unreachable as error:
+                if attempt == _ATTEMPTS:
+                    _log.warning("an Event was dropped: %s", error)
+                    return
+                await asyncio.sleep(_PAUSE_SECONDS * attempt)
+            except (Terminating, Gone):
+                return
+            except ClusterError as error:
+                _log.warning("an Event was dropped: %s", error)
+                return
+            else:
+                return
+
+    async def _write(self, series: Series) -> None:
+        """Count a repeat on the Event that stands, or make one; Kubernetes forgets Events after an hour."""
+        events = f"/apis/events.k8s.io/v1/namespaces/{series.notice.subject.namespace}/events"
+        if series.posted:
+            with contextlib.suppress(Gone):
+                await self._connection.merge(f"{events}/{_name(series)}", {"series": _repeats(series)}, write="event")
+                return
+        # One that exists is ours, from a try whose answer was lost.
+        with contextlib.suppress(Conflict):
+            await self._connection.create(events, self._event(series), write="event")
+        series.posted = True
+
+    def _event(self, series: Series) -> Json:
+        notice = series.notice
+        event: Json = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"name": _name(series), "namespace": notice.subject.namespace},
+            "eventTime": _micro_time(series.first),
+            "reportingController": CONTROLLER,
+            "reportingInstance": self._instance,
+            "regarding": _regarding(notice.subject),
+            "type": notice.type.value,
+            "reason": notice.reason,
+            "action": notice.action,
+            "note": notice.note,
+        }
+        return {**event, "series": _repeats(series)} if series.count > 1 else event
+
+
+def _name(series: Series) -> str:
+    """Unique by time, as client-go's; the number tells Events of one clock tick apart."""
+    readable = series.notice.subject.name[:_LONGEST_NAME].rstrip("-.")
+    return f"{readable}.{int(series.first * 1_000_000):x}{series.number:04x}"
+
+
+def _repeats(series: Series) -> Json:
+    return {"count": series.count, "lastObservedTime": _micro_time(series.last)}
+
+
+def _regarding(subject: Subject) -> Json:
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": KIND,
+        "namespace": subject.namespace,
+        "name": subject.name,
+        "uid": subject.uid,
+    }
+
+
+def _micro_time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,94 @@
+"""The table of rights that the operator needs, and the RBAC manifests printed from it: no wildcards, no Secrets.
+
+`python -m novita_operator.cluster.rights > manifests/base/rbac.yaml`; a test holds the file to the print.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import yaml
+
+from novita_operator.cluster import lease, retained
+from novita_operator.model.resource import GROUP, PLURAL
+
+NAME = "novita-operator"
+_RBAC = "rbac.authorization.k8s.io"
+
+Manifest = dict[str, Any]
+
+
+class Scope(StrEnum):
+    """Where a right holds."""
+
+    CLUSTER = "Cluster"
+    RESOURCES = "Resources"
+    """Wherever the operator watches: the whole cluster, or each watched namespace."""
+    OPERATOR = "Operator"
+    """The operator's own namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One line of the table; `names` narrows it to objects of these names."""
+
+    scope: Scope
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+    reason: str
+    names: tuple[str, ...] = ()
+
+    def rule(self) -> dict[str, Any]:
+        narrowed = {"resourceNames": list(self.names)} if self.names else {}
+        return {"apiGroups": [self.group], "resources": [self.resource], **narrowed, "verbs": list(self.verbs)}
+
+
+RIGHTS = (
+    Right(Scope.CLUSTER, "", "namespaces", ("get",), "its UID is the cluster's id", ("kube-system",)),
+    Right(
+        Scope.RESOURCES, GROUP, PLURAL, ("get", "list", "watch", "patch"), "watched; claim and finalizer are written"
+    ),
+    Right(Scope.RESOURCES, GROUP, f"{PLURAL}/status", ("patch",), "status is written"),
+    Right(
+        Scope.RESOURCES, "events.k8s.io", "events", ("create", "patch"), "what happened is told, repeats are counted"
+    ),
+    Right(Scope.OPERATOR, "coordination.k8s.io", "leases", ("create",), "one operator acts"),
+    Right(Scope.OPERATOR, "coordination.k8s.io", "leases", ("get", "update"), "one operator acts", (lease.NAME,)),
+    Right(Scope.OPERATOR, "", "configmaps", ("create",), "retained machines are written down"),
+    Right(Scope.OPERATOR, "", "configmaps", ("get", "patch"), "retained machines are written down", (retained.NAME,)),
+)
+
+
+def manifests(*, account: str = NAME, namespace: str = NAME, watched: Sequence[str] = ()) -> list[Manifest]:
+    """Roles and bindings for the ServiceAccount `account` of `namespace`; no `watched` means the whole cluster."""
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace}
+    everywhere = [Scope.CLUSTER] if watched else [Scope.CLUSTER, Scope.RESOURCES]
+    granted = _granted(subject, account, None, everywhere)
+    granted += _granted(subject, account, namespace, [Scope.OPERATOR])
+    for name in watched:
+        granted += _granted(subject, f"{account}-resources", name, [Scope.RESOURCES])
+    return granted
+
+
+def manifests_yaml() -> str:
+    """The manifests for the whole cluster as text, as they stand in `manifests/base/rbac.yaml`."""
+    return yaml.safe_dump_all(manifests(), sort_keys=True, width=120)
+
+
+def _granted(subject: Manifest, name: str, namespace: str | None, scopes: Sequence[Scope]) -> list[Manifest]:
+    kind = "Role" if namespace else "ClusterRole"
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    rules = [right.rule() for right in RIGHTS if right.scope in scopes]
+    binding = {"roleRef": {"apiGroup": _RBAC, "kind": kind, "name": name}, "subjects": [subject]}
+    return [_manifest(kind, metadata, rules=rules), _manifest(f"{kind}Binding", metadata, **binding)]
+
+
+def _manifest(kind: str, metadata: Manifest, **content: object) -> Manifest:
+    return {"apiVersion": f"{_RBAC}/v1", "kind": kind, "metadata": dict(metadata), **content}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(manifests_yaml())
