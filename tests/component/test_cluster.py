@@ -1,18 +1,23 @@
 """The Kubernetes side of the operator against a real API server."""
 
+import base64
 import json
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
+import yaml
+from kubernetes.aio.config import incluster_config
 
 from controlplane.plane import ControlPlane
 from novita_operator.cluster import instances as instances_module
-from novita_operator.cluster.connection import Connection, connect
-from novita_operator.cluster.errors import Conflict, Gone, Rejected, Terminating, Unreachable
+from novita_operator.cluster.connection import Connection, Json, connect
+from novita_operator.cluster.errors import Conflict, Expired, Forbidden, Gone, Rejected, Terminating, Unreachable
 from novita_operator.cluster.identity import cluster_id
 from novita_operator.cluster.instances import Instances
 from novita_operator.cluster.retained import Retained
@@ -142,6 +147,33 @@ async def test_nothing_new_can_be_made_in_a_namespace_in_deletion(
     patch(plane, made, {"metadata": {"finalizers": None}})
 
 
+async def test_a_list_that_the_server_forgot_begins_anew(
+    connection: Connection, plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(instances_module, "PAGE_SIZE", 2)
+    names = {f"n-{number}" for number in range(3)}
+    for name in names:
+        create(plane, namespace, name)
+    forgetful = Forgetful(connection.client)
+    assert set(await Instances(forgetful).all(namespace, lambda body: body["metadata"]["name"])) == names
+    assert forgetful.forgot == 1
+
+
+async def test_in_a_pod_a_rotated_token_is_picked_up(
+    valid_token: str, plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    token = tmp_path / "token"
+    token.write_text("expired")
+    in_a_pod(monkeypatch, plane, tmp_path)
+    connection = await connect()
+    with pytest.raises(Forbidden):
+        await cluster_id(connection)
+    token.write_text(valid_token)
+    monkeypatch.setattr(incluster_config, "datetime", SimpleNamespace(datetime=InAMinute, timedelta=timedelta))
+    assert await cluster_id(connection)
+    await connection.close()
+
+
 async def test_a_server_that_is_not_there_is_unreachable(tmp_path: Path, plane: ControlPlane):
     dead = tmp_path / "kubeconfig"
     dead.write_text(plane.kubeconfig.read_text().replace(plane.server_url, "https://127.0.0.1:1"))
@@ -165,11 +197,41 @@ async def test_retained_machines_are_written_down_once_each(connection: Connecti
     assert await retained.ids() == {"i-1", "i-2"}
 
 
-@pytest_asyncio.fixture
-async def connection(plane: ControlPlane) -> AsyncIterator[Connection]:
-    connection = await connect(plane.kubeconfig)
-    yield connection
-    await connection.close()
+class Forgetful(Connection):
+    """Once, a second page is asked for too late; a real server forgets a list only after five minutes."""
+
+    forgot = 0
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "application/json") -> Json:
+        if query and "continue" in query and not self.forgot:
+            self.forgot += 1
+            raise Expired("the provided continue parameter is too old")
+        return await super().get(path, query, accept=accept)
+
+
+class InAMinute(datetime):
+    """The wall clock after the token's refresh period."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) + timedelta(minutes=1, seconds=1)
+
+
+def in_a_pod(monkeypatch: pytest.MonkeyPatch, plane: ControlPlane, mounted: Path) -> None:
+    """What a kubelet gives a pod: where the server is, its authority, a token file."""
+    cluster = yaml.safe_load(plane.kubeconfig.read_text())["clusters"][0]["cluster"]
+    (mounted / "ca.crt").write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(mounted / "token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(mounted / "ca.crt"))
+    server = urlsplit(plane.server_url)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(server.hostname))
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(server.port))
+
+
+@pytest.fixture
+def valid_token(operator_kubeconfig: Path) -> str:
+    token: str = yaml.safe_load(operator_kubeconfig.read_text())["users"][0]["user"]["token"]
+    return token
 
 
 @pytest.fixture

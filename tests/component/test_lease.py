@@ -12,9 +12,10 @@ import pytest_asyncio
 
 from component.cluster_waiting import PATIENCE, cancelled, until
 from controlplane.plane import ControlPlane
-from novita_operator.cluster.connection import Connection, connect
+from novita_operator.cluster.connection import Connection
 from novita_operator.cluster.lease import NAME, Durations, Elector
 
+pytest_plugins = ["component.cluster_fixtures"]
 pytestmark = pytest.mark.server
 
 DURATIONS = Durations(lease=3)
@@ -151,13 +152,6 @@ async def start(connection: Connection, namespace: str) -> AsyncIterator[Start]:
     yield run
     for task in tasks:
         await cancelled(task)
-
-
-@pytest_asyncio.fixture
-async def connection(plane: ControlPlane) -> AsyncIterator[Connection]:
-    connection = await connect(plane.kubeconfig)
-    yield connection
-    await connection.close()
 
 
 async def a_look(clock: HandTurned) -> None:

@@ -12,10 +12,11 @@ import pytest_asyncio
 
 from component.cluster_waiting import PATIENCE, cancelled
 from controlplane.plane import ControlPlane
-from novita_operator.cluster.connection import Connection, connect
+from novita_operator.cluster.connection import Connection
 from novita_operator.cluster.recorder import WAITING, Recorder
 from novita_operator.model.notice import Notice, NoticeType, Subject
 
+pytest_plugins = ["component.cluster_fixtures"]
 pytestmark = pytest.mark.server
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -124,13 +125,6 @@ async def test_while_nothing_is_posted_the_oldest_are_dropped_and_emit_never_wai
     await cancelled(task)
     told = {event["regarding"]["name"] for event in events(plane, namespace)}
     assert (len(told), "n-0" in told, f"n-{WAITING}" in told) == (WAITING, False, True)
-
-
-@pytest_asyncio.fixture
-async def connection(plane: ControlPlane) -> AsyncIterator[Connection]:
-    connection = await connect(plane.kubeconfig)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture
