@@ -11,6 +11,7 @@ import pytest
 import stamina
 
 from novita_operator import metrics
+from novita_operator.cloud.credentials import Credentials
 from novita_operator.cloud.errors import (
     BadState,
     CloudError,
@@ -355,6 +356,16 @@ async def test_a_revoked_key_is_used_only_by_the_list_until_it_changes(
     assert metrics.REGISTRY.get_sample_value("novita_api_credentials_valid") == 1
 
 
+def test_the_end_of_a_call_with_the_old_key_says_nothing_of_the_new_one():
+    key = Key("sk_old")
+    credentials = Credentials(key)
+    assert credentials.key() == "sk_old"
+    key.text = "sk_new"
+    assert credentials.key() == "sk_new"
+    credentials.judge("sk_old", Unauthorized("rejected"))
+    assert credentials.valid is None
+
+
 async def test_the_list_finds_out_that_a_key_works_again(novita: Novita, simulator: Simulator):
     simulator.revoke_key(seed.MAIN_KEY)
     with pytest.raises(Unauthorized):
@@ -413,6 +424,21 @@ async def test_a_fence_holds_a_verb_back(novita: Novita, simulator: Simulator):
         with pytest.raises(NotSent, match="lease"):
             await verb(machine_id, lost)
     assert [seen(simulator, verb) for verb in ("start", "stop", "restart", "delete")] == [0, 0, 0, 0]
+
+
+async def test_a_fence_holds_a_create_back_and_is_asked_last(novita: Novita, simulator: Simulator):
+    told: list[str] = []
+
+    def too_old() -> None:
+        told.append("fence")
+        raise NotSent("the claim is too old")
+
+    async with novita.admit_create() as admission:
+        told.append("admitted")
+        with pytest.raises(NotSent, match="claim"):
+            await admission.create(order(), too_old)
+    assert told == ["admitted", "fence"]
+    assert (seen(simulator, "create"), simulator.machines()) == (0, [])
 
 
 async def test_secrets_stay_out_of_logs_errors_and_reprs(

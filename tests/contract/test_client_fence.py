@@ -1,7 +1,6 @@
 """What leaves the process, byte by byte: against a bare socket that says no word of HTTP by itself."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,8 +9,6 @@ import pytest
 
 from novita_operator.cloud import transport
 from novita_operator.cloud.errors import NotSent, Unknown, Unreachable
-from novita_operator.cloud.novita import Novita
-from novita_operator.cloud.pacing import Gate
 from novita_operator.cloud.transport import Ask, Transport
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -107,6 +104,14 @@ async def test_a_fence_is_not_asked_where_no_connection_can_be_made(unused_tcp_p
     assert asked == []
 
 
+async def test_an_http_library_that_passes_the_fence_by_gets_no_call_through(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(transport, "_AS_IT_IS_WRITTEN", "http11.renamed.started")
+    async with listening(OK, None) as wire, connected(wire.url) as line:
+        for _ in range(2):
+            with pytest.raises(Unknown):
+                await exchange(line, WRITE, open_fence)
+
+
 async def test_a_request_says_who_we_are_and_goes_out_once():
     async with listening(OK) as wire, connected(wire.url) as line:
         assert await exchange(line, WRITE, open_fence) == 200
@@ -189,15 +194,3 @@ async def test_a_proxy_from_the_environment_is_not_used(monkeypatch: pytest.Monk
         monkeypatch.setenv(name, f"http://127.0.0.1:{unused_tcp_port}")
     async with listening(OK) as wire, connected(wire.url) as line:
         assert await exchange(line, READ, open_fence) == 200
-
-
-async def test_a_create_asks_its_fence_behind_the_gate():
-    gate = Gate(calls_per_minute=100, clock=time.monotonic, random=lambda: 0.0)
-    order: list[str] = []
-    async with (
-        listening(OK) as wire,
-        Novita(key=lambda: "sk_key", gate=gate, version="0", base_url=wire.url) as novita,
-    ):
-        await novita.stop("m-1", lambda: order.append("fence"))
-        order.append("answered")
-    assert order == ["fence", "answered"]

@@ -120,6 +120,10 @@ def test_every_field_but_the_id_may_be_broken():
         assert machine(**changes).id == "m-1"
 
 
+def test_half_a_character_becomes_one_that_can_be_written_on():
+    assert machine(name="a\ud800").name == "a?"
+
+
 @pytest.mark.parametrize("mark", ["", "a/b", "a/b/c/d/e", "///"])
 def test_a_mark_that_is_none_is_none(mark: str):
     assert machine(envs=[{"key": MARK_ENV, "value": mark}]).mark is None

@@ -100,7 +100,7 @@ class Leave:
     def check(self) -> None:
         """Raise `NotSent` if the breaker has opened since."""
         if not self.breaker.is_current(self):
-            raise NotSent("Novita stopped to answer while this call waited for its turn")
+            raise NotSent("Novita stopped answering while this call waited for its turn")
 
     def succeed(self) -> None:
         self._end(self.breaker.succeed)

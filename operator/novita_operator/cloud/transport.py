@@ -1,7 +1,8 @@
 """One HTTP exchange with Novita: bounded in time and size, never followed, never repeated, held back by the fence.
 
 What has not begun to be written is `NotSent`; from then on, whatever goes wrong is `Unknown`. httpcore2 2.16.2 keeps
-this: over HTTP/1.1 it repeats a request only on `ConnectionNotAvailable`, raised before a byte is written.
+this: over HTTP/1.1 it repeats a request only on `ConnectionNotAvailable`, raised before a byte is written. Should a
+later one call the moment of writing by another name, no call succeeds any more; `tests/contract` would tell first.
 """
 
 import asyncio
@@ -18,8 +19,9 @@ from novita_operator.cloud.verdict import Answer
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 LARGEST_ANSWER = 64 * 1024 * 1024
-_CONNECTIONS = 20
+_CONNECTIONS = 100
 _AS_IT_IS_WRITTEN = "http11.send_request_headers.started"
+_BEFORE_WRITING = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,12 @@ class Transport:
         fence_post = _FencePost(fence)
         try:
             async with asyncio.timeout(seconds):
-                return await self._exchange(ask, key, fence_post)
+                answer = await self._exchange(ask, key, fence_post)
+            fence_post.check()
         except (httpx2.HTTPError, OSError) as error:
             failure = fence_post.failure(error)
+        else:
+            return answer
         # Outside the handler: httpx's errors hold the request, and the request holds the key.
         raise failure
 
@@ -92,8 +97,12 @@ class _FencePost:
             self._fence()
             self._has_begun = True
 
+    def check(self) -> None:
+        if not self._has_begun:
+            raise Unknown("the fence was passed by: this httpcore2 does not tell when it begins to write")
+
     def failure(self, error: Exception) -> CloudError:
-        if self._has_begun:
+        if self._has_begun or not isinstance(error, _BEFORE_WRITING):
             return Unknown(f"Novita gave no whole answer ({type(error).__name__})")
         # Only of a failed connection the text is sure to hold no header: it comes from the operating system.
         detail = f": {error}" if isinstance(error, httpx2.ConnectError) else ""
@@ -103,7 +112,8 @@ class _FencePost:
 def _client(base_url: str, user_agent: str, *, keep: int) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
         base_url=base_url,
-        headers={"User-Agent": user_agent, "Accept": "application/json"},
+        # Documented as required even where there is no content (API reference 1.1).
+        headers={"User-Agent": user_agent, "Accept": "application/json", "Content-Type": "application/json"},
         timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
         limits=httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=keep),
         http2=False,
