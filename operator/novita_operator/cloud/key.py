@@ -62,7 +62,8 @@ class KeySource:
 
     @property
     def known(self) -> tuple[str, ...]:
-        """Every key of this process' life: what logs must never show."""
+        """The present key and those before it: what logs must never show."""
+        self()
         return tuple(self._keys)
 
     def _look_again(self, path: Path) -> None:

@@ -1,0 +1,110 @@
+"""The command line. The operator itself is imported by the commands that need it, so that the others answer at once."""
+
+import argparse
+import logging
+import os
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+from novita_operator import logs
+from novita_operator.settings import Options, Settings, SettingsError
+
+USAGE = 2
+"""Exit code where a setting or an argument is wrong."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the process' exit code."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    return command(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("novita-operator", description="Runs GPU instances at Novita.ai from Kubernetes.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, command, summary in (
+        ("run", _run, "run the operator until SIGTERM"),
+        ("orphans", _orphans, "print the machines of ours whose resource is gone"),
+    ):
+        working = commands.add_parser(
+            name, help=summary, epilog=_manual(), formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        working.set_defaults(command=command, leader_elect=False)
+        _add_options(working)
+    commands.choices["run"].add_argument(
+        "--leader-elect", action="store_true", help="act only while holding the Lease; for replicas"
+    )
+    commands.add_parser("crd", help="print the CustomResourceDefinition").set_defaults(command=_crd)
+    commands.add_parser("version", help="print the version").set_defaults(command=_version)
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--namespace",
+        action="append",
+        default=[],
+        metavar="NAME",
+        dest="namespaces",
+        help="namespace to watch, may be given several times; all of them if never given",
+    )
+    parser.add_argument(
+        "--log-format", choices=[*logs.LogFormat], default=logs.LogFormat.JSON, help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: %(default)s"
+    )
+
+
+def _manual() -> str:
+    lines = ["settings, from the environment:"]
+    for name, default, description in Settings.describe():
+        lines.append(f"  {name}{f' (default {default})' if default else ''}")
+        lines += textwrap.wrap(description, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    # argparse reads the text as a template.
+    return "\n".join(lines).replace("%", "%%")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from novita_operator import app  # noqa: PLC0415  kopf takes half a second
+
+    return _with_settings(arguments, app.run)
+
+
+def _orphans(arguments: argparse.Namespace) -> int:
+    from novita_operator import app  # noqa: PLC0415  as above
+
+    return _with_settings(arguments, app.orphans)
+
+
+def _with_settings(arguments: argparse.Namespace, work: Callable[[Settings, Options], int]) -> int:
+    try:
+        settings = Settings.load(os.environ)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return USAGE
+    key = settings.key_source(time.monotonic)
+    logs.configure(arguments.log_format, arguments.log_level, lambda: key.known)
+    for warning in settings.warnings():
+        logging.getLogger("novita_operator").warning(warning)
+    return work(settings, Options(tuple(dict.fromkeys(arguments.namespaces)), arguments.leader_elect))
+
+
+def _crd(_: argparse.Namespace) -> int:
+    from novita_operator.model.crd import crd_yaml  # noqa: PLC0415  only this command needs YAML
+
+    sys.stdout.write(crd_yaml())
+    return 0
+
+
+def _version(_: argparse.Namespace) -> int:
+    sys.stdout.write(f"{version('novita-gpu-operator')}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

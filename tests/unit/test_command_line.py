@@ -1,0 +1,44 @@
+from importlib.metadata import version
+
+import pytest
+
+from novita_operator.__main__ import main
+from novita_operator.model.crd import crd_yaml
+from novita_operator.settings import Settings
+
+
+def test_version_is_that_of_the_installed_package(capsys: pytest.CaptureFixture[str]):
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out.strip() == version("novita-gpu-operator")
+
+
+def test_crd_prints_the_resource_definition(capsys: pytest.CaptureFixture[str]):
+    assert main(["crd"]) == 0
+    assert capsys.readouterr().out == crd_yaml()
+
+
+@pytest.mark.parametrize("command", ["run", "orphans"])
+def test_a_wrong_setting_ends_the_command_with_code_two_and_a_clear_line(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("NOVITA_API_KEY", "sk_secret")
+    monkeypatch.delenv("NOVITA_API_KEY_FILE", raising=False)
+    monkeypatch.setenv("INSTANCE_POLL_INTERVAL", "abc")
+    assert main([command]) == 2
+    line = "INSTANCE_POLL_INTERVAL: 'abc' is not a duration: write seconds (30) or 30s, 5m, 1h\n"
+    assert capsys.readouterr().err == line
+
+
+def test_help_tells_every_setting_with_its_default(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert "INSTANCE_POLL_INTERVAL (default 30s)" in text
+    assert all(row.name in text for row in Settings.describe())
+
+
+def test_without_a_command_the_usage_is_shown():
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
