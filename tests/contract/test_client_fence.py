@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from novita_operator.cloud import transport
-from novita_operator.cloud.errors import NotSent, Unknown, Unreachable
+from novita_operator.cloud.errors import NotSent, Unknown
 from novita_operator.cloud.transport import Ask, Transport
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -99,7 +99,7 @@ async def test_a_fence_is_asked_once_and_after_the_connection_stands():
 async def test_a_fence_is_not_asked_where_no_connection_can_be_made(unused_tcp_port: int):
     asked: list[None] = []
     async with connected(f"http://127.0.0.1:{unused_tcp_port}") as line:
-        with pytest.raises(Unreachable):
+        with pytest.raises(NotSent, match="no connection"):
             await exchange(line, WRITE, lambda: asked.append(None))
     assert asked == []
 

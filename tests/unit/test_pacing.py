@@ -15,7 +15,6 @@ from novita_operator.cloud.errors import (
     Throttled,
     Unauthorized,
     Unknown,
-    Unreachable,
 )
 from novita_operator.cloud.operations import Operation
 from novita_operator.cloud.pacing import Gate
@@ -194,7 +193,7 @@ async def test_an_absurd_time_to_wait_is_cut():
 
 @virtual_time
 async def test_a_class_that_fails_five_times_rests_and_the_others_go_on():
-    paced, broken, novita = gate(), Novita(Unknown("broken")), Novita()
+    paced, broken, novita = gate(), Novita(Unknown("broken", outage=True)), Novita()
     for _ in range(5):
         await fails(paced.once(Operation.LIST, broken), Unknown)
     refused = await fails(paced.once(Operation.GET, novita), NotSent)
@@ -205,9 +204,9 @@ async def test_a_class_that_fails_five_times_rests_and_the_others_go_on():
 
 @virtual_time
 async def test_a_refused_call_costs_no_place():
-    paced, broken = gate(calls_per_minute=6), Novita(Unreachable("no route"))
+    paced, broken = gate(calls_per_minute=6), Novita(NotSent("no route", outage=True))
     for _ in range(5):
-        await fails(paced.once(Operation.LIST, broken), Unreachable)
+        await fails(paced.once(Operation.LIST, broken), NotSent)
     for _ in range(50):
         await fails(paced.once(Operation.LIST, broken), NotSent)
     await paced.once(Operation.DELETE, novita := Novita())
@@ -221,13 +220,13 @@ async def test_refusals_and_lists_that_do_not_add_up_never_open_the_breaker():
         for _ in range(6):
             await fails(paced.once(Operation.LIST, Novita(error("no"))), error)
     for _ in range(6):
-        await fails(paced.once(Operation.LIST, Novita(Unknown("odd", status=418))), Unknown)
+        await fails(paced.once(Operation.LIST, Novita(Unknown("odd"))), Unknown)
     await paced.once(Operation.LIST, Novita())
 
 
 @virtual_time
 async def test_calls_that_wait_while_the_breaker_opens_are_not_sent():
-    paced, broken = gate(calls_per_minute=5), Novita(Unknown("broken"))
+    paced, broken = gate(calls_per_minute=5), Novita(Unknown("broken", outage=True))
     await asyncio.gather(*(paced.once(Operation.LIST, broken) for _ in range(9)), return_exceptions=True)
     assert len(broken.called) == 5
 
@@ -236,7 +235,7 @@ async def test_calls_that_wait_while_the_breaker_opens_are_not_sent():
 async def test_after_the_rest_one_call_finds_out():
     paced = gate()
     for _ in range(5):
-        await fails(paced.once(Operation.LIST, Novita(Unknown("broken"))), Unknown)
+        await fails(paced.once(Operation.LIST, Novita(Unknown("broken", outage=True))), Unknown)
     await asyncio.sleep(REST)
     probe = asyncio.create_task(paced.once(Operation.LIST, never))
     await settled()
@@ -251,7 +250,7 @@ async def test_after_the_rest_one_call_finds_out():
 async def test_a_probe_that_is_cancelled_in_the_queue_does_not_block_the_breaker():
     paced, novita = gate(calls_per_minute=5), Novita()
     for _ in range(5):
-        await fails(paced.once(Operation.LIST, Novita(Unknown("broken"))), Unknown)
+        await fails(paced.once(Operation.LIST, Novita(Unknown("broken", outage=True))), Unknown)
     await fails(paced.once(Operation.DELETE, Novita(Throttled("slow", retry_after=100))), Throttled)
     await asyncio.sleep(REST)
     probe = asyncio.create_task(paced.once(Operation.LIST, novita))
@@ -266,7 +265,7 @@ async def test_a_probe_that_is_cancelled_in_the_queue_does_not_block_the_breaker
 async def test_a_passage_that_was_not_used_does_not_block_the_breaker():
     paced = gate()
     for _ in range(5):
-        await fails(paced.once(Operation.CREATE, Novita(Unknown("broken"))), Unknown)
+        await fails(paced.once(Operation.CREATE, Novita(Unknown("broken", outage=True))), Unknown)
     await asyncio.sleep(REST)
     async with paced.passage(Operation.CREATE):
         await fails(paced.once(Operation.CREATE, Novita()), NotSent)
@@ -278,20 +277,20 @@ async def test_a_passage_s_failure_counts_even_where_the_holder_catches_it():
     paced = gate()
     for _ in range(5):
         async with paced.passage(Operation.CREATE) as passage:
-            await fails(passage.attempt(Novita(Unknown("broken"))), Unknown)
+            await fails(passage.attempt(Novita(Unknown("broken", outage=True))), Unknown)
     await fails(paced.once(Operation.CREATE, Novita()), NotSent)
 
 
 @virtual_time
 async def test_a_read_is_repeated_until_it_is_answered():
-    novita = Novita(Unknown("broken"), Unreachable("no route"), None)
+    novita = Novita(Unknown("broken", outage=True), NotSent("no route", outage=True), None)
     assert await gate().repeatedly(Operation.LIST, novita) == "answer"
     assert len(novita.called) == 3
 
 
 @virtual_time
 async def test_a_read_is_given_up_after_three_attempts():
-    novita = Novita(Unknown("broken"))
+    novita = Novita(Unknown("broken", outage=True))
     await fails(gate().repeatedly(Operation.LIST, novita), Unknown)
     assert len(novita.called) == 3
 
@@ -323,7 +322,7 @@ def test_what_a_repetition_cannot_mend_is_not_repeated(error: type[CloudError]):
 
 @virtual_time
 async def test_a_read_is_not_repeated_once_the_breaker_opens():
-    paced, novita = gate(), Novita(Unknown("broken"))
+    paced, novita = gate(), Novita(Unknown("broken", outage=True))
     await fails(paced.repeatedly(Operation.LIST, novita), Unknown)
     await fails(paced.repeatedly(Operation.LIST, novita), NotSent)
     assert len(novita.called) == 5
@@ -351,7 +350,7 @@ def counted(operation: str, outcome: str) -> float:
 async def test_every_attempt_is_counted_by_how_it_ended():
     before = {outcome: counted("get", outcome) for outcome in ("ok", "Unknown", "cancelled")}
     paced = gate()
-    await paced.repeatedly(Operation.GET, Novita(Unknown("broken"), None))
+    await paced.repeatedly(Operation.GET, Novita(Unknown("broken", outage=True), None))
     hanging = asyncio.create_task(paced.once(Operation.GET, never))
     await settled()
     hanging.cancel()

@@ -18,7 +18,6 @@ from novita_operator.cloud.errors import (
     Throttled,
     Unauthorized,
     Unknown,
-    is_outage,
 )
 from novita_operator.cloud.operations import Operation
 from novita_operator.cloud.verdict import Answer
@@ -115,12 +114,13 @@ def test_no_answer_is_both_known_and_unknown_to_be_not_done():
 def test_a_4xx_is_never_an_outage():
     for status in range(400, 500):
         for operation in Operation:
-            assert not is_outage(raised(said(status, "SOMETHING_NEW"), operation))
-            assert not is_outage(raised(html(status), operation))
+            assert not raised(said(status, "SOMETHING_NEW"), operation).is_outage
+            assert not raised(html(status), operation).is_outage
 
 
-def test_a_5xx_is_an_outage():
-    assert is_outage(raised(said(503), Operation.LIST))
+def test_a_5xx_and_a_web_page_with_200_are_an_outage():
+    assert raised(said(503), Operation.LIST).is_outage
+    assert raised(html(200), Operation.LIST).is_outage
 
 
 def test_the_time_to_wait_travels_with_the_error():

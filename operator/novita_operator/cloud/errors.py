@@ -10,28 +10,25 @@ CloudError
 │   ├── BadState            read again, decide again
 │   ├── Throttled           the whole account slows down
 │   ├── Unauthorized        no calls with that key
-│   └── NotSent             never left this process: breaker open, claim too old, lease lost, key rejected
-│       └── Unreachable     no connection to be had
+│   └── NotSent             never came to Novita: breaker open, claim too old, lease lost, key rejected, no connection
 └── Unknown                 may have happened: look, never repeat
     └── IncompleteList      the pages do not add up to one list: conclude nothing from it
 
 `NotDone` and `Unknown` never share a class. The table from HTTP status and reason is in `verdict.py`.
 """
 
-from http import HTTPStatus
-
 
 class CloudError(Exception):
     """A call to Novita that did not answer what was asked; its text is for people and never holds a secret.
 
-    `retry_after` is the number of seconds after which a repetition makes sense, where that is known. `status` is the
-    HTTP status, where there was an answer.
+    `retry_after` is the number of seconds after which a repetition makes sense, where that is known. In an `outage`
+    Novita could not be spoken to: breakers count it, reads are repeated. A 4xx is none.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None, status: int | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, outage: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        self.status = status
+        self.is_outage = outage
 
 
 class NotDone(CloudError):
@@ -71,11 +68,7 @@ class Unauthorized(NotDone):
 
 
 class NotSent(NotDone):
-    """The call never left this process, or never came through to Novita."""
-
-
-class Unreachable(NotSent):
-    """No connection could be made."""
+    """The call never left this process, or was stopped before it came to Novita."""
 
 
 class Unknown(CloudError):
@@ -84,14 +77,3 @@ class Unknown(CloudError):
 
 class IncompleteList(Unknown):
     """The pages do not add up to one complete list."""
-
-
-def is_outage(error: CloudError) -> bool:
-    """Whether Novita could not be spoken to: what breakers count and reads repeat. Never a 4xx, never a list's sums."""
-    if isinstance(error, IncompleteList) or (error.status is not None and _is_4xx(error.status)):
-        return False
-    return isinstance(error, Unknown | Unreachable)
-
-
-def _is_4xx(status: int) -> bool:
-    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR

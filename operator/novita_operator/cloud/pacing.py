@@ -11,7 +11,7 @@ from stamina import AsyncRetryingCaller
 from novita_operator import metrics
 from novita_operator.cloud.breaker import Breaker, Leave, Position
 from novita_operator.cloud.budget import Budget
-from novita_operator.cloud.errors import CloudError, NotSent, Throttled, is_outage
+from novita_operator.cloud.errors import CloudError, NotSent, Throttled
 from novita_operator.cloud.operations import Lane, Operation
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ class Passage:
 
     def _tell(self, error: CloudError | None) -> None:
         self._budget.heed(error)
-        if error is not None and is_outage(error):
+        if error is not None and error.is_outage:
             self._leave.fail()
         elif not isinstance(error, NotSent):
             self._leave.succeed()
@@ -94,7 +94,7 @@ class Passage:
 
 def _worth_repeating(error: Exception) -> bool | float:
     """Whether to repeat a read, or after how many seconds; an open breaker, a refusal and a bad list end it."""
-    if not isinstance(error, CloudError) or not (is_outage(error) or isinstance(error, Throttled)):
+    if not isinstance(error, CloudError) or not (error.is_outage or isinstance(error, Throttled)):
         return False
     if error.retry_after is None:
         return True

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import httpx2
 
-from novita_operator.cloud.errors import CloudError, Unknown, Unreachable
+from novita_operator.cloud.errors import CloudError, NotSent, Unknown
 from novita_operator.cloud.port import Fence
 from novita_operator.cloud.verdict import Answer
 
@@ -52,9 +52,8 @@ class Transport:
         """Send one request and read its answer, all within so many seconds.
 
         Raises:
-            Unreachable: no connection could be made, so nothing was sent.
-            NotSent: what the fence raises.
-            Unknown: writing had begun, and no whole answer came back.
+            NotSent: no connection could be made, or the fence says so.
+            Unknown: perhaps sent, and no whole answer came back.
         """
         fence_post = _FencePost(fence)
         try:
@@ -103,10 +102,10 @@ class _FencePost:
 
     def failure(self, error: Exception) -> CloudError:
         if self._has_begun or not isinstance(error, _BEFORE_WRITING):
-            return Unknown(f"Novita gave no whole answer ({type(error).__name__})")
+            return Unknown(f"Novita gave no whole answer ({type(error).__name__})", outage=True)
         # Only of a failed connection the text is sure to hold no header: it comes from the operating system.
         detail = f": {error}" if isinstance(error, httpx2.ConnectError) else ""
-        return Unreachable(f"no connection to Novita ({type(error).__name__}{detail})")
+        return NotSent(f"no connection to Novita ({type(error).__name__}{detail})", outage=True)
 
 
 def _client(base_url: str, user_agent: str, *, keep: int) -> httpx2.AsyncClient:
@@ -127,7 +126,7 @@ async def _body(response: httpx2.Response) -> bytes:
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > LARGEST_ANSWER:
-            raise Unknown(f"Novita's answer is larger than {LARGEST_ANSWER} bytes", status=response.status_code)
+            raise Unknown(f"Novita's answer is larger than {LARGEST_ANSWER} bytes", outage=True)
     return bytes(body)
 
 

@@ -58,7 +58,8 @@ def read(answer: Answer, operation: Operation, secrets: Iterable[str]) -> Fields
     if HTTPStatus(200) <= answer.status < HTTPStatus(300) and fields is not None:
         return fields
     error = _kind(answer, fields, operation)
-    raise error(_text(answer, fields, error, secrets), retry_after=answer.retry_after, status=answer.status)
+    is_outage = error is Unknown and not _is_4xx(answer.status)
+    raise error(_text(answer, fields, error, secrets), retry_after=answer.retry_after, outage=is_outage)
 
 
 def _kind(answer: Answer, fields: Fields | None, operation: Operation) -> type[CloudError]:
@@ -68,7 +69,8 @@ def _kind(answer: Answer, fields: Fields | None, operation: Operation) -> type[C
         return _too_many(answer, fields, operation)
     if fields is None and answer.status == HTTPStatus.FORBIDDEN:
         return NotSent
-    if fields is None or not _is_verdict(answer.status):
+    # 408 is the gateway's impatience: what stands behind it may have worked.
+    if fields is None or not _is_4xx(answer.status) or answer.status == HTTPStatus.REQUEST_TIMEOUT:
         return Unknown
     message = fields.text("message", "error").lower()
     # Under which reason it comes is not known, and some of them would say that the request is wrong.
@@ -77,9 +79,8 @@ def _kind(answer: Answer, fields: Fields | None, operation: Operation) -> type[C
     return _by_reason(fields, operation) or _by_message(answer, message, operation) or Unknown
 
 
-def _is_verdict(status: int) -> bool:
-    """408 is the gateway's impatience: what stands behind it may have worked."""
-    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.REQUEST_TIMEOUT
+def _is_4xx(status: int) -> bool:
+    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _too_many(answer: Answer, fields: Fields | None, operation: Operation) -> type[CloudError]:
