@@ -3,8 +3,9 @@
 These handlers write nothing, and null storages keep kopf from writing anything either.
 """
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import kopf
@@ -16,6 +17,20 @@ from novita_operator.model.instance import GpuInstance
 from novita_operator.model.resource import GROUP, PLURAL, VERSION
 
 logger = logging.getLogger(__name__)
+
+
+async def watch(
+    memory: Memory, queue: WorkQueue, *, namespaces: Sequence[str], stop: asyncio.Event, ready: asyncio.Event
+) -> None:
+    """Run kopf until `stop`; no namespaces means all. `ready` is set when it has started."""
+    await kopf.operator(
+        registry=registry(memory, queue),
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        standalone=True,
+        stop_flag=stop,
+        ready_flag=ready,
+    )
 
 
 def registry(memory: Memory, queue: WorkQueue) -> kopf.OperatorRegistry:

@@ -93,7 +93,7 @@ class Instances:
         query = {"limit": str(PAGE_SIZE)}
         while True:
             page = await self._connection.get(_path(namespace), query, accept=accept)
-            for item in page["items"]:
+            for item in page["items"] or ():  # null where there is none, in a list of metadata
                 yield item
             if not (token := page["metadata"].get("continue")):
                 return

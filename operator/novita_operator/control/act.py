@@ -154,6 +154,7 @@ class Hands:
             text = f"Machine {machine_id} is left running and billed, as deletionPolicy Retain says."
             self._recorder.emit(notice(s.instance, d, Reason.RETAINED, text))
         await self._instances.release(s.instance)
+        self._memory.forget(s.uid)
         logger.info("released %s", subject)
 
     def _fence(self) -> None:

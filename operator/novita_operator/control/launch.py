@@ -93,7 +93,7 @@ class Launcher:
                 logger.warning("launch of %s is uncertain: %s", wanted.name, error or "no answer in time")
                 metrics.LAUNCHES.labels("uncertain").inc()
                 return entry.create_call
-        logger.info("launched %s as %s: %s", wanted.name, machine_id, action.offer)
+        logger.info("launched %s as %s: %s", wanted.name, machine_id, claim.bargain)
         metrics.LAUNCHES.labels("created").inc()
         return CreateCall(wanted.name, CallResult.CREATED, machine_id)
 

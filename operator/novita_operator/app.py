@@ -1,0 +1,236 @@
+"""Wiring: the one place that reads settings and puts the parts together."""
+
+import asyncio
+import contextlib
+import logging
+import random
+import secrets
+import socket
+import string
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+from novita_operator import metrics
+from novita_operator.cloud.novita import Novita
+from novita_operator.cloud.pacing import Gate
+from novita_operator.cluster.connection import Connection, connect
+from novita_operator.cluster.errors import ClusterError
+from novita_operator.cluster.identity import cluster_id
+from novita_operator.cluster.instances import Instances
+from novita_operator.cluster.lease import Durations, Elector
+from novita_operator.cluster.pulse import Pulse
+from novita_operator.cluster.recorder import Recorder
+from novita_operator.cluster.retained import Retained
+from novita_operator.control.act import Hands
+from novita_operator.control.audit import Audit
+from novita_operator.control.catalogue import Catalogue
+from novita_operator.control.clock import Clock, system_clock
+from novita_operator.control.fleet import FleetPoller
+from novita_operator.control.gauges import Gauges
+from novita_operator.control.launch import Launcher
+from novita_operator.control.memory import Memory
+from novita_operator.control.orphans import Sweep
+from novita_operator.control.reconciler import Reconciler
+from novita_operator.control.workqueue import WorkQueue
+from novita_operator.decision.situation import Policy
+from novita_operator.health import Dependency, Health
+from novita_operator.lifecycle import Life, Operator, Pace, heed_signals
+from novita_operator.settings import Options, OrphanPolicy, Settings
+
+VERSION = version("novita-gpu-operator")
+
+_RETRY_SECONDS = 2.0
+_STALE_AFTER_POLLS = 3
+_TOKEN_LETTERS = string.ascii_lowercase + string.digits
+
+logger = logging.getLogger(__name__)
+
+
+def run(settings: Settings, options: Options) -> int:
+    """Run the operator until SIGTERM or SIGINT; returns the exit code, which is 1 if it had to give up by itself."""
+    return asyncio.run(_run(settings, options))
+
+
+def orphans(settings: Settings, options: Options) -> int:
+    """Print the machines of ours that no resource accounts for; exit code 1 if one was not left on purpose."""
+    return asyncio.run(_print_orphans(settings, options))
+
+
+async def _run(settings: Settings, options: Options) -> int:
+    stop = asyncio.Event()
+    heed_signals(stop)
+    async with contextlib.AsyncExitStack() as stack:
+        dependencies: dict[str, Callable[[], Dependency]] = {}
+        health = Health(settings.http_address, dependencies)
+        logger.info("version %s serves http://%s", VERSION, "{}:{}".format(*await health.start()))
+        stack.push_async_callback(health.stop)
+        connection = await _connection(stack)
+        cluster = settings.cluster_id or await _cluster_id(connection, stop)
+        if not cluster:
+            return 0
+        clock = system_clock()
+        cloud = await stack.enter_async_context(_cloud(settings, clock))
+        parts = _assemble(settings, options, clock, cloud, connection, cluster)
+        dependencies.update(_dependencies(parts))
+        return await Life(parts, _pace(settings), health, stop).live()
+
+
+async def _print_orphans(settings: Settings, options: Options) -> int:
+    async with contextlib.AsyncExitStack() as stack:
+        connection = await _connection(stack)
+        cloud = await stack.enter_async_context(_cloud(settings, system_clock()))
+        cluster = settings.cluster_id or await cluster_id(connection)
+        found = await _sweep(settings, options, cloud, connection, cluster).look()
+    for machine, is_retained in found:
+        kind = "retained" if is_retained else "orphan"
+        print(f"{kind:<9} {machine.id:<20} {machine.state:<10} {machine.name:<63} {machine.mark}")  # noqa: T201  a command's answer
+    return 1 if any(not orphan.is_retained for orphan in found) else 0
+
+
+async def _cluster_id(connection: Connection, stop: asyncio.Event) -> str:
+    """The mark's first part; waits for the API server, and is empty if the end comes first."""
+    while not stop.is_set():
+        try:
+            return await cluster_id(connection)
+        except ClusterError as error:
+            logger.warning("the cluster's id is not known yet: %s", error)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_RETRY_SECONDS):
+                await stop.wait()
+    return ""
+
+
+def _assemble(
+    settings: Settings, options: Options, clock: Clock, cloud: Novita, connection: Connection, cluster: str
+) -> Operator:
+    identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+    elector = _elector(settings, connection, clock, identity) if options.leader_elect else None
+
+    def may_act() -> bool:
+        return elector is None or elector.is_leading()
+
+    memory = Memory(_policy(settings, cluster), clock, started=clock.boot())
+    queue = WorkQueue(time.monotonic)
+    instances, recorder = Instances(connection), Recorder(connection, instance=identity, now=clock.now)
+    catalogue = Catalogue(cloud, ttl=settings.catalogue_ttl, default_region=settings.default_region)
+    poller = FleetPoller(
+        cloud, memory, queue, fast=settings.fast_poll_interval, slow=settings.poll_interval, random=_random
+    )
+    launcher = Launcher(
+        cloud,
+        instances,
+        memory,
+        identity=identity,
+        may_act=may_act,
+        token=_token,
+        random=_random,
+        pace=settings.refusal_ttl,
+    )
+    retained = Retained(connection, settings.namespace)
+    hands = Hands(
+        cloud,
+        instances,
+        retained,
+        recorder,
+        memory,
+        launcher,
+        may_act=may_act,
+        random=_random,
+        pace=settings.refusal_ttl,
+    )
+    metrics.BUILD_INFO.labels(VERSION).set(1)
+    metrics.REGISTRY.register(Gauges(memory, catalogue))
+    return Operator(
+        memory=memory,
+        queue=queue,
+        poller=poller,
+        reconciler=Reconciler(memory, queue, poller, catalogue, hands, instances, recorder, may_act=may_act),
+        sweep=_sweep(settings, options, cloud, connection, cluster),
+        audit=Audit(instances, memory, queue, namespaces=options.namespaces),
+        recorder=recorder,
+        pulse=Pulse(connection),
+        elector=elector,
+        namespaces=options.namespaces,
+    )
+
+
+async def _connection(stack: contextlib.AsyncExitStack) -> Connection:
+    connection = await connect()
+    stack.push_async_callback(connection.close)
+    return connection
+
+
+def _cloud(settings: Settings, clock: Clock) -> Novita:
+    return Novita(
+        key=settings.key_source(clock.boot),
+        gate=Gate(calls_per_minute=settings.api_calls_per_minute, clock=clock.boot, random=_random),
+        version=VERSION,
+        base_url=settings.api_base_url,
+        create_seconds=settings.claim_window / 3,
+    )
+
+
+def _sweep(settings: Settings, options: Options, cloud: Novita, connection: Connection, cluster: str) -> Sweep:
+    retained = Retained(connection, settings.namespace)
+    return Sweep(cloud, Instances(connection), retained, cluster_id=cluster, namespaces=options.namespaces)
+
+
+def _elector(settings: Settings, connection: Connection, clock: Clock, identity: str) -> Elector:
+    return Elector(
+        connection,
+        namespace=settings.namespace,
+        identity=identity,
+        clock=clock.boot,
+        now=clock.now,
+        chance=_random,
+        durations=Durations(settings.lease_duration),
+    )
+
+
+def _policy(settings: Settings, cluster: str) -> Policy:
+    return Policy(
+        cluster_id=cluster,
+        claim_window=settings.claim_window,
+        list_lag=settings.list_lag,
+        fleet_max_age=_STALE_AFTER_POLLS * settings.poll_interval,
+        startup_timeout=settings.startup_timeout,
+        default_region=settings.default_region,
+    )
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(
+        workers=settings.workers,
+        drain=settings.claim_window / 3,
+        audit=settings.audit_interval,
+        orphans=settings.orphan_interval,
+        deletes_orphans=settings.orphan_policy is OrphanPolicy.DELETE,
+    )
+
+
+def _dependencies(parts: Operator) -> dict[str, Callable[[], Dependency]]:
+    """What /readyz lists."""
+
+    def kubernetes() -> Dependency:
+        return Dependency(ok=not parts.pulse.trouble, detail=parts.pulse.trouble or "answers")
+
+    def novita() -> Dependency:
+        sight, trouble = parts.memory.sight(), parts.memory.trouble
+        return Dependency(ok=sight == "seeing" and not trouble, detail=f"{sight}: {trouble}" if trouble else sight)
+
+    def lease() -> Dependency:
+        if parts.elector is None:
+            return Dependency(ok=True, detail="not used")
+        return Dependency(ok=True, detail="leading" if parts.may_act() else "standing by")
+
+    return {"kubernetes": kubernetes, "novita": novita, "lease": lease}
+
+
+def _token() -> str:
+    """A launch token: eight characters, about 41 bits, from the system's randomness."""
+    return "".join(secrets.choice(_TOKEN_LETTERS) for _ in range(8))
+
+
+def _random() -> float:
+    return random.random()  # noqa: S311  it spreads waiting times, no more
