@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pytest
@@ -136,6 +136,11 @@ async def test_versions_are_those_of_the_objects(instances: Instances, made: Gpu
     assert found == {made.uid: (metadata.namespace, metadata.name, metadata.resource_version)}
 
 
+async def test_a_namespace_without_resources_has_an_empty_list(instances: Instances, namespace: str):
+    assert await instances.versions(namespace) == {}
+    assert await instances.all(namespace, lambda body: body) == []
+
+
 async def test_nothing_new_can_be_made_in_a_namespace_in_deletion(
     connection: Connection, made: GpuInstance, plane: ControlPlane
 ):
@@ -213,8 +218,8 @@ class InAMinute(datetime):
     """The wall clock after the token's refresh period."""
 
     @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:
-        return datetime.now(tz) + timedelta(minutes=1, seconds=1)
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return super().now(tz) + timedelta(minutes=1, seconds=1)
 
 
 def in_a_pod(monkeypatch: pytest.MonkeyPatch, plane: ControlPlane, mounted: Path) -> None:

@@ -172,7 +172,7 @@ def launched(plane: ControlPlane, namespace: str, apply: Apply) -> str:
     return name
 
 
-def manifest(name: str = "", **spec: Any) -> dict[str, Any]:  # noqa: ANN401  bad manifests hold anything
+def manifest(name: str = "", **spec: Any) -> dict[str, Any]:
     """A good manifest, changed; None takes a field away."""
     whole = {
         "image": "docker.io/acme/worker:1",
