@@ -1,0 +1,62 @@
+# Every target sets up what it needs; `make` alone lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/novita-gpu-operator
+# A shim on PATH may be there without the tool behind it.
+UV ?= $(shell uv --version >/dev/null 2>&1 && command -v uv || echo $(CACHE)/uv/bin/uv)
+BIN := .venv/bin
+READY := .venv/.ready
+
+export UV
+export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: plane ## a real API server, a pretend Novita, the operator: from apply to delete, explained
+	PYTHONPATH=tests $(BIN)/python -m e2e.demo
+
+.PHONY: up
+up: plane ## the same, left running for you to play with
+	PYTHONPATH=tests $(BIN)/python -m e2e.up
+
+.PHONY: test
+test: plane ## every test, and full branch coverage of the decisions
+	$(BIN)/coverage run -m pytest tests/unit tests/properties
+	$(BIN)/coverage report
+	$(BIN)/pytest tests --ignore=tests/unit --ignore=tests/properties
+
+.PHONY: test-fast
+test-fast: $(READY) ## the tests that need no API server
+	$(BIN)/pytest -m "not server"
+
+.PHONY: check
+check: $(READY) ## format, lint, types, floors, Dockerfile, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/python docs/generate.py --check
+
+.PHONY: generate
+generate: $(READY) ## print the CRD, the RBAC manifests and the reference pages anew
+	$(BIN)/python docs/generate.py
+
+.PHONY: plane
+plane: $(READY)
+	@PYTHONPATH=tests $(BIN)/python -m controlplane.binary >/dev/null
+
+$(READY): pyproject.toml uv.lock .python-version | $(UV)
+	$(UV) sync --locked
+	@touch $@
+
+$(CACHE)/uv/bin/uv:
+	python3 -m pip install --quiet --disable-pip-version-check --target $(CACHE)/uv 'uv>=0.9'
