@@ -1,0 +1,104 @@
+"""Prints every generated file from the one place that knows: settings, metrics, the CRD, the rights.
+
+`python docs/generate.py` writes them, `--check` only names those that are stale (exit code 1).
+"""
+# ruff: noqa: INP001  a script, no package
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.metrics_core import Metric
+
+from novita_operator import metrics
+from novita_operator.cluster.rights import manifests_yaml
+from novita_operator.control import gauges
+from novita_operator.model.crd import crd_yaml
+from novita_operator.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write or compare; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, name what is stale")
+    parser.add_argument("root", nargs="?", type=Path, default=ROOT, help="repository (default: this one)")
+    arguments = parser.parse_args(argv)
+    stale = [(path, text) for path, text in pages().items() if not _holds(arguments.root / path, text)]
+    for path, text in stale:
+        if arguments.check:
+            sys.stderr.write(f"{path} is stale: run make generate\n")
+        else:
+            (arguments.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (arguments.root / path).write_text(text)
+    return 1 if arguments.check and stale else 0
+
+
+def pages() -> dict[str, str]:
+    """The text of every generated file, by its path in the repository."""
+    return {
+        "crds/gpu.novita.ai_gpuinstances.yaml": crd_yaml(),
+        "docs/reference/metrics.md": _metrics(),
+        "docs/reference/settings.md": _settings(),
+        "manifests/base/rbac.yaml": manifests_yaml(),
+    }
+
+
+def _settings() -> str:
+    rows = [(f"`{name}`", f"`{default}`" if default else "", text) for name, default, text in Settings.describe()]
+    return _page(
+        "Settings",
+        "novita_operator/settings.py",
+        "Environment variables of `novita-operator run`. A duration is a number of seconds (`30`) or bears its unit "
+        "(`500ms`, `30s`, `5m`, `1h`). An empty value counts as not set.\n"
+        "A wrong value, or an unknown name that begins with `NOVITA_OPERATOR_`, stops the start with exit code 2.",
+        ("name", "default", "meaning"),
+        rows,
+    )
+
+
+def _metrics() -> str:
+    rows = [*_counted(), *(_row(family, _label_names(family)) for family in gauges.families())]
+    return _page(
+        "Metrics",
+        "novita_operator/metrics.py and novita_operator/control/gauges.py",
+        "Served at `/metrics`. What is about one resource is read from memory at the scrape, so a deleted resource "
+        "leaves no series behind.",
+        ("name", "type", "labels", "meaning"),
+        sorted(rows),
+    )
+
+
+def _counted() -> Iterator[tuple[str, ...]]:
+    for metric in vars(metrics).values():
+        if isinstance(metric, MetricWrapperBase):
+            for family in metric.describe():
+                yield _row(family, _label_names(metric))
+
+
+def _row(family: Metric, labels: Iterable[str]) -> tuple[str, ...]:
+    name = f"{family.name}_total" if family.type == "counter" else family.name
+    return f"`{name}`", family.type, ", ".join(f"`{label}`" for label in labels), family.documentation
+
+
+def _label_names(owner: object) -> Sequence[str]:
+    # prometheus_client has no public way to ask for them.
+    names: Sequence[str] = getattr(owner, "_labelnames", ())
+    return names
+
+
+def _page(title: str, source: str, text: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    table = [head, ["---"] * len(head), *rows]
+    lines = ["| " + " | ".join(row) + " |" for row in table]
+    return f"<!-- Printed from {source} by `make generate`. -->\n\n# {title}\n\n{text}\n\n" + "\n".join(lines) + "\n"
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text() == text
+
+
+if __name__ == "__main__":
+    sys.exit(main())
