@@ -27,7 +27,8 @@ def _coming_up(s: Situation, machine: Machine) -> Decision | None:
     if left <= 0 and not has_run(s, machine):
         return None
     if not s.wants_running:
-        return Decision(Rest(), Reason.STOPPING, "The machine is coming up and can be stopped only then.", again=left)
+        again = left if left > 0 else None
+        return Decision(Rest(), Reason.STOPPING, "The machine is coming up and can be stopped only then.", again=again)
     if left <= 0:
         return Decision(
             Rest(),
