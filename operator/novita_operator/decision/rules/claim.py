@@ -3,7 +3,7 @@
 from novita_operator.decision.absence import find_out, is_absent
 from novita_operator.decision.actions import Decision, PutBack, Record
 from novita_operator.decision.rules.startup import COMING_UP_NOTE
-from novita_operator.decision.situation import CallResult, Situation
+from novita_operator.decision.situation import CallResult, Situation, Trace
 from novita_operator.model.claim import Bargain, Claim
 from novita_operator.model.machine import Machine, MachineState
 from novita_operator.model.reasons import Reason
@@ -32,7 +32,7 @@ def unresolved_claim(s: Situation) -> Decision | None:
     """An unknown outcome is looked up, never repeated: presence speaks at once, absence late."""
     if s.claim is None or s.trace is None or s.instance.recorded_id is not None:
         return None
-    found = _found(s, s.claim)
+    found = _found(s, s.trace)
     if found is not None:
         return Decision(Record(found), Reason.STARTING, COMING_UP_NOTE, again=0.0)
     if s.create_call == (s.claim.machine, CallResult.NOT_DONE, None) or is_absent(s, s.trace):
@@ -51,15 +51,17 @@ def _is_told(s: Situation) -> bool:
     return s.was_recorded or (s.create_call is None and s.instance.status.observed_generation == s.instance.generation)
 
 
-def _found(s: Situation, claim: Claim) -> str | None:
-    """Id of the machine that the claim became: from the create call's answer, a list, or a single read."""
+def _found(s: Situation, trace: Trace) -> str | None:
+    """Id of the machine that the claim became: by the create call's answer, a list, or a single read not outlived."""
     call = s.create_call
-    if call is not None and call.machine == claim.machine and call.result is CallResult.CREATED and not s.was_recorded:
+    if call is not None and call.machine == trace.name and call.result is CallResult.CREATED and not s.was_recorded:
         return call.machine_id
     if s.machine is not None:
         return s.machine.id
-    alone = s.alone.machine if s.alone is not None and s.alone.name == claim.machine else None
-    return None if alone is None or alone.state is MachineState.REMOVED else alone.id
+    alone = s.alone.machine if s.alone is not None and s.alone.name == trace.name else None
+    if alone is None or alone.state is MachineState.REMOVED or is_absent(s, trace):
+        return None
+    return alone.id
 
 
 def _put_back(claim: Claim) -> Decision:
