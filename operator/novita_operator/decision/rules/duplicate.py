@@ -4,11 +4,13 @@ from novita_operator.decision.actions import Decision, Delete, DeleteCause
 from novita_operator.decision.situation import Situation
 from novita_operator.model.machine import GOING_AWAY
 from novita_operator.model.reasons import Reason
+from novita_operator.model.resource import DeletionPolicy
 
 
 def duplicate(s: Situation) -> Decision | None:
-    """While the object is being deleted, `release` deletes them all."""
-    if s.claim is None or s.instance.is_deleting:
+    """A deleted object's machines are all the business of `release`, unless it retains: then only the claimed one."""
+    retains = s.instance.spec.deletion_policy is DeletionPolicy.RETAIN
+    if s.claim is None or (s.instance.is_deleting and not retains):
         return None
     for machine in s.strangers:
         if machine.id not in s.deleted and machine.state not in GOING_AWAY:

@@ -3,6 +3,7 @@
 from novita_operator.decision.absence import find_out, is_absent
 from novita_operator.decision.actions import AwaitList, Decision, Delete, DeleteCause, Release, Rest
 from novita_operator.decision.situation import Situation
+from novita_operator.model.machine import GOING_AWAY
 from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import DeletionPolicy
 
@@ -35,7 +36,8 @@ def _let_go(s: Situation, retained: tuple[str, ...] = ()) -> Decision:
 
 
 def _known_ids(s: Situation) -> tuple[str, ...]:
-    """Every machine of ours that the list shows, and the recorded one, shown or not."""
+    """Every machine of ours that the list shows, and the recorded one, shown or not; none that is being deleted."""
     recorded = s.trace.machine_id if s.trace is not None else None
-    shown = tuple(machine.id for machine in s.ours)
-    return shown if recorded is None or recorded in shown else (*shown, recorded)
+    shown = {machine.id: machine.state not in GOING_AWAY for machine in s.ours}
+    known = shown if recorded is None else {**shown, recorded: shown.get(recorded, True)}
+    return tuple(machine_id for machine_id, stays in known.items() if stays and machine_id not in s.deleted)
