@@ -125,7 +125,7 @@ def _nothing(spec: Spec, passed_over: list[tuple[Offer, _Verdict]], now: datetim
     if Reason.NO_STOCK in reasons:
         return Choice(None, looked_at, Reason.NO_STOCK, f"No {wanted} is free in the wanted regions just now.", again)
     if Reason.TOO_EXPENSIVE in reasons:
-        cheapest = min(offer.hourly_price for offer, _ in passed_over)
+        cheapest = min(offer.hourly_price for offer, verdict in passed_over if verdict.reason is Reason.TOO_EXPENSIVE)
         message = f"The cheapest {wanted} costs {cheapest} USD per hour, above billing.maxPricePerHour."
         return Choice(None, looked_at, Reason.TOO_EXPENSIVE, message, again)
     if Reason.UNSUITABLE in reasons:
