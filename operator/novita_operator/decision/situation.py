@@ -11,6 +11,7 @@ from novita_operator.model.claim import Claim
 from novita_operator.model.instance import GpuInstance
 from novita_operator.model.machine import Fleet, Machine, MachineState
 from novita_operator.model.market import Market, Shelf
+from novita_operator.model.naming import is_named_for
 from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import PowerState
 
@@ -141,11 +142,16 @@ class Situation:
 
     @cached_property
     def trace(self) -> Trace | None:
-        """From the claim; without one, from what status remembers. The claim decides, status only remembers."""
+        """From the claim; without one, from what status remembers. The claim decides, status only remembers.
+
+        A status that was restored from an object with another UID remembers nothing of this one.
+        """
         if self.claim is not None:
             return Trace(self.claim.machine, self.instance.recorded_id)
         status = self.instance.status
-        return None if status.machine_name is None else Trace(status.machine_name, status.instance_id)
+        if status.machine_name is None or not is_named_for(status.machine_name, self.uid):
+            return None
+        return Trace(status.machine_name, status.instance_id)
 
     @cached_property
     def was_recorded(self) -> bool:
