@@ -34,20 +34,23 @@ class MachineState(StrEnum):
     UNKNOWN = "unknown"
 
 
-COMING_UP = frozenset(
+COMING_BACK = frozenset(
     {
-        MachineState.TO_CREATE,
-        MachineState.CREATING,
-        MachineState.PULLING,
         MachineState.TO_START,
         MachineState.STARTING,
-        MachineState.PENDING,
         MachineState.TO_RESTART,
         MachineState.RESTARTING,
         MachineState.TO_RESET,
         MachineState.RESETTING,
     }
 )
+"""On the way up again after a run, a start or an upgrade (API reference 7.2): never seen on the first way up."""
+COMING_UP = COMING_BACK | {
+    MachineState.TO_CREATE,
+    MachineState.CREATING,
+    MachineState.PULLING,
+    MachineState.PENDING,
+}
 GOING_DOWN = frozenset({MachineState.TO_STOP, MachineState.STOPPING})
 GOING_AWAY = frozenset({MachineState.TO_REMOVE, MachineState.REMOVING})
 MOVING = COMING_UP | GOING_DOWN | GOING_AWAY | {MachineState.MIGRATING}

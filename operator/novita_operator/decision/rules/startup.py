@@ -2,7 +2,7 @@
 
 from novita_operator.decision.actions import Decision, Delete, DeleteCause
 from novita_operator.decision.situation import Situation
-from novita_operator.model.machine import COMING_UP, Machine
+from novita_operator.model.machine import COMING_BACK, COMING_UP, Machine
 from novita_operator.model.reasons import Reason
 
 COMING_UP_NOTE = "The machine is coming up."
@@ -24,7 +24,7 @@ def startup_timeout(s: Situation) -> Decision | None:
 def has_run(s: Situation, machine: Machine) -> bool:
     """Whether the machine ever ran, so that its disk may hold somebody's data."""
     recorded = s.was_recorded and s.instance.status.started_time is not None
-    return recorded or machine.stopped is not None
+    return recorded or machine.stopped is not None or machine.state in COMING_BACK
 
 
 def seconds_left_to_start(s: Situation) -> float:
