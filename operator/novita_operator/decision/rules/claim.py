@@ -5,7 +5,7 @@ from novita_operator.decision.actions import Decision, PutBack, Record
 from novita_operator.decision.rules.startup import COMING_UP_NOTE
 from novita_operator.decision.situation import CallResult, Situation, Trace
 from novita_operator.model.claim import Bargain, Claim
-from novita_operator.model.machine import Machine, MachineState
+from novita_operator.model.machine import GOING_AWAY, Machine, MachineState
 from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import BillingMode
 
@@ -69,10 +69,11 @@ def _put_back(claim: Claim) -> Decision:
 
 
 def _most_likely(s: Situation) -> Machine:
-    """The machine in status if it is there, else the oldest."""
+    """One that is not being deleted before one that is; then the one in status, then the oldest."""
     remembered = s.instance.status.instance_id
-    return next((m for m in s.ours if m.id == remembered), None) or min(
-        s.ours, key=lambda m: (m.created or s.now, m.id)
+    return min(
+        s.ours,
+        key=lambda m: (m.state in GOING_AWAY or m.id in s.deleted, m.id != remembered, m.created or s.now, m.id),
     )
 
 
