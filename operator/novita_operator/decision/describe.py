@@ -64,7 +64,7 @@ def _machine_id(s: Situation, d: Decision) -> str | None:
 
 def _particulars(s: Situation) -> dict[str, Any]:
     """What the machine is: the bargain that the claim keeps, and what the list shows of it."""
-    machine, before = s.machine, s.instance.status
+    machine, before = s.machine, s.instance.status if s.was_recorded or s.claim is None else Status()
     bargain = s.claim.bargain if s.claim else None
     return {
         "product_id": (bargain and bargain.product_id) or (machine and machine.product_id) or before.product_id,
