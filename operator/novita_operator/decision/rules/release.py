@@ -2,7 +2,7 @@
 
 from novita_operator.decision.absence import find_out, is_absent
 from novita_operator.decision.actions import AwaitList, Decision, Delete, DeleteCause, Release, Rest
-from novita_operator.decision.situation import Situation
+from novita_operator.decision.situation import CallResult, Situation, Trace
 from novita_operator.model.machine import GOING_AWAY
 from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import DeletionPolicy
@@ -14,6 +14,9 @@ def release(s: Situation) -> Decision | None:
     """Only machines that the list shows as ours are deleted: an id in status alone proves nothing."""
     if not s.instance.is_deleting:
         return None
+    open_launch = _stripped(s)
+    if open_launch is not None and not is_absent(s, open_launch):
+        return find_out(s, open_launch, Reason.DELETING, _DELETING, quiet=True)
     if s.instance.spec.deletion_policy is DeletionPolicy.RETAIN:
         return _let_go(s, _known_ids(s))
     for machine in s.ours:
@@ -24,6 +27,16 @@ def release(s: Situation) -> Decision | None:
     if s.trace is not None and s.trace.machine_id is not None and not is_absent(s, s.trace):
         return find_out(s, s.trace, Reason.DELETING, _DELETING, quiet=True)
     return _let_go(s)
+
+
+def _stripped(s: Situation) -> Trace | None:
+    """What a claim named that was taken off the object before its launch was recorded: it may yet land."""
+    claim = s.remembered if s.claim is None else None
+    if claim is None or s.create_call == (claim.machine, CallResult.NOT_DONE, None):
+        return None
+    if claim.machine in {s.instance.status.machine_name, *(machine.name for machine in s.ours)}:
+        return None
+    return Trace(claim.machine, None)
 
 
 def _let_go(s: Situation, retained: tuple[str, ...] = ()) -> Decision:
