@@ -11,7 +11,7 @@ _DELETING = "The machine is being deleted at Novita."
 
 
 def release(s: Situation) -> Decision | None:
-    """Only machines that the list shows as ours are deleted: an id in status alone proves nothing."""
+    """`unresolved_claim` has spoken before, for a claim that is still there."""
     if not s.instance.is_deleting:
         return None
     open_launch = _stripped(s)
@@ -19,6 +19,11 @@ def release(s: Situation) -> Decision | None:
         return find_out(s, open_launch, Reason.DELETING, _DELETING, quiet=True)
     if s.instance.spec.deletion_policy is DeletionPolicy.RETAIN:
         return _let_go(s, _known_ids(s))
+    return _clear_away(s)
+
+
+def _clear_away(s: Situation) -> Decision:
+    """Only machines that the list shows as ours are deleted: an id in status alone proves nothing."""
     for machine in s.ours:
         if machine.id not in s.deleted:
             return Decision(Delete(machine.id, DeleteCause.RESOURCE_DELETED), Reason.DELETING, _DELETING, quiet=True)
