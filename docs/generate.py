@@ -16,6 +16,7 @@ from novita_operator import metrics
 from novita_operator.cluster.rights import manifests_yaml
 from novita_operator.control import gauges
 from novita_operator.model.crd import crd_yaml
+from novita_operator.model.environ import describe
 from novita_operator.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +49,7 @@ def pages() -> dict[str, str]:
 
 
 def _settings() -> str:
-    rows = [(f"`{name}`", f"`{default}`" if default else "", text) for name, default, text in Settings.describe()]
+    rows = [(f"`{name}`", f"`{default}`" if default else "", text) for name, default, text in describe(Settings)]
     return _page(
         "Settings",
         "novita_operator/settings.py",

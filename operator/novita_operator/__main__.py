@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from novita_operator import logs
-from novita_operator.settings import Options, Settings, SettingsError
+from novita_operator.model.environ import SettingsError, describe
+from novita_operator.settings import Options, Settings
 
 USAGE = 2
 """Exit code where a setting or an argument is wrong."""
@@ -62,7 +63,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _manual() -> str:
     lines = ["settings, from the environment:"]
-    for name, default, description in Settings.describe():
+    for name, default, description in describe(Settings):
         lines.append(f"  {name}{f' (default {default})' if default else ''}")
         lines += textwrap.wrap(description, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
     # argparse reads the text as a template.

@@ -3,20 +3,16 @@
 Read by `app.py` alone, which hands plain values down. `--help` and `docs/reference/settings.md` are printed from here.
 """
 
-import difflib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Self
 
-from annotated_types import Ge, Le
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from novita_operator.cloud.key import KeySource, check_key, read_key
+from novita_operator.model.environ import SettingsError, misspelt, read
 from novita_operator.model.spelling import (
     Address,
     is_open_http,
@@ -32,16 +28,6 @@ SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/
 _DAY = 86_400
 _LOOKS_LIKE_MILLISECONDS = 10_000
 _SHORTEST_FAST_POLL = 0.5
-# Kubernetes tells every pod the addresses of its namespace's Services so; a Service may well be named novita-operator.
-_SERVICE_LINK = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
-
-
-class SettingsError(Exception):
-    """Some settings are wrong: `lines` says for each of them what is, and what to write instead."""
-
-    def __init__(self, lines: tuple[str, ...]) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = lines
 
 
 class OrphanPolicy(StrEnum):
@@ -59,14 +45,6 @@ class Options:
     leader_elect: bool = False
 
 
-class Row(NamedTuple):
-    """One setting as the manual shows it."""
-
-    name: str
-    default: str
-    description: str
-
-
 def _read_key(text: str) -> SecretStr:
     return SecretStr(check_key(text))
 
@@ -77,7 +55,7 @@ def _read_key_file(text: str) -> Path:
 
 
 def _read_startup_timeout(text: str) -> float:
-    if text.isdigit() and int(text) >= _LOOKS_LIKE_MILLISECONDS:
+    if text.isdecimal() and int(text) >= _LOOKS_LIKE_MILLISECONDS:
         seconds = int(text) / 1000
         raise ValueError(f"{text!r} looks like milliseconds: write seconds ({seconds:g}) or {print_duration(seconds)}")
     return parse_duration(text)
@@ -219,23 +197,15 @@ class Settings(BaseModel):
                 exactly one key.
         """
         given = {name: text.strip() for name, text in environ.items() if text.strip()}
-        values = {name: text for name, text in given.items() if name in _fields()}
-        lines = [*_unknown(given), *_key_count(given)]
-        values.setdefault("NOVITA_OPERATOR_NAMESPACE", _own_namespace(service_account))
+        given.setdefault("NOVITA_OPERATOR_NAMESPACE", _own_namespace(service_account))
+        lines = (*misspelt(cls, given, PREFIX), *_key_count(given))
         try:
-            settings = cls.model_validate(values)
-        except ValidationError as error:
-            lines += [_line(details) for details in error.errors(include_input=False)]
+            settings = read(cls, given)
+        except SettingsError as error:
+            raise SettingsError(lines + error.lines) from None
         if lines:
-            raise SettingsError(tuple(lines))
+            raise SettingsError(lines)
         return settings
-
-    @classmethod
-    def describe(cls) -> Iterator[Row]:
-        """Every setting, in the order of the manual."""
-        for name, field in _fields().items():
-            bounds = _bounds(field)
-            yield Row(name, _default(field), f"{field.description} {bounds}." if bounds else str(field.description))
 
     @property
     def fast_poll_interval(self) -> float:
@@ -253,23 +223,11 @@ class Settings(BaseModel):
         return KeySource(key, clock)
 
 
-def _fields() -> dict[str, FieldInfo]:
-    return {str(field.alias): field for field in Settings.model_fields.values()}
-
-
 def _own_namespace(service_account: Path) -> str:
     try:
         return service_account.read_text().strip() or "default"
     except OSError:
         return "default"
-
-
-def _unknown(given: Mapping[str, str]) -> Iterator[str]:
-    for name in sorted(given):
-        if name.startswith(PREFIX) and name not in _fields() and not _SERVICE_LINK.fullmatch(name):
-            close = difflib.get_close_matches(name, _fields(), n=1)
-            hint = f"did you mean {close[0]}?" if close else "`novita-operator run --help` lists them all"
-            yield f"{name}: there is no such setting: {hint}"
 
 
 def _key_count(given: Mapping[str, str]) -> Iterator[str]:
@@ -278,28 +236,3 @@ def _key_count(given: Mapping[str, str]) -> Iterator[str]:
         yield "NOVITA_API_KEY: there is no API key: set NOVITA_API_KEY_FILE (better) or NOVITA_API_KEY"
     if count > 1:
         yield "NOVITA_API_KEY: NOVITA_API_KEY_FILE is set too: keep one of them"
-
-
-def _line(details: ErrorDetails) -> str:
-    name = str(details["loc"][0])
-    reason = details.get("ctx", {}).get("error") or _REASONS.get(details["type"]) or details["msg"]
-    bounds = _bounds(_fields()[name])
-    return f"{name}: {reason}" + (f": {bounds[0].lower()}{bounds[1:]}" if details["type"] in _OUT_OF_BOUNDS else "")
-
-
-_OUT_OF_BOUNDS = {"greater_than_equal", "less_than_equal"}
-_REASONS = dict.fromkeys(_OUT_OF_BOUNDS, "out of bounds") | {"int_parsing": "not a whole number"}
-
-
-def _bounds(field: FieldInfo) -> str:
-    low = next((bound.ge for bound in field.metadata if isinstance(bound, Ge)), None)
-    high = next((bound.le for bound in field.metadata if isinstance(bound, Le)), None)
-    return "" if low is None else f"From {_print(field, low)} to {_print(field, high)}"
-
-
-def _default(field: FieldInfo) -> str:
-    return "" if field.default is None else _print(field, field.default)
-
-
-def _print(field: FieldInfo, value: Any) -> str:  # noqa: ANN401  a default or a bound of any field
-    return print_duration(value) if field.annotation is float else str(value)

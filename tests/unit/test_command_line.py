@@ -4,6 +4,7 @@ import pytest
 
 from novita_operator.__main__ import main
 from novita_operator.model.crd import crd_yaml
+from novita_operator.model.environ import describe
 from novita_operator.settings import Settings
 
 
@@ -35,7 +36,7 @@ def test_help_tells_every_setting_with_its_default(capsys: pytest.CaptureFixture
     assert ended.value.code == 0
     text = capsys.readouterr().out
     assert "INSTANCE_POLL_INTERVAL (default 30s)" in text
-    assert all(row.name in text for row in Settings.describe())
+    assert all(row.name in text for row in describe(Settings))
 
 
 def test_without_a_command_the_usage_is_shown():

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from novita_operator.cloud.key import KeySource
-from novita_operator.settings import Address, OrphanPolicy, Settings, SettingsError
+from novita_operator.model.environ import SettingsError, describe
+from novita_operator.model.spelling import Address
+from novita_operator.settings import OrphanPolicy, Settings
 
 NO_ACCOUNT = Path("/nonexistent")
 
@@ -73,12 +75,12 @@ def test_while_something_moves_the_list_is_read_three_times_as_often_but_not_in_
     ("name", "text", "line"),
     [
         ("INSTANCE_POLL_INTERVAL", "abc", "'abc' is not a duration: write seconds (30) or 30s, 5m, 1h"),
-        ("INSTANCE_POLL_INTERVAL", "0.5", "out of bounds: from 1s to 5m"),
+        ("INSTANCE_POLL_INTERVAL", "0.5", "'0.5' is out of bounds: from 1s to 5m"),
         ("INSTANCE_POLL_INTERVAL", "-1", "'-1' is not a duration: write seconds (30) or 30s, 5m, 1h"),
         ("INSTANCE_STARTUP_TIMEOUT", "600000", "'600000' looks like milliseconds: write seconds (600) or 10m"),
-        ("INSTANCE_STARTUP_TIMEOUT", "25h", "out of bounds: from 5s to 24h"),
-        ("NOVITA_OPERATOR_WORKERS", "many", "not a whole number"),
-        ("NOVITA_OPERATOR_WORKERS", "0", "out of bounds: from 1 to 512"),
+        ("INSTANCE_STARTUP_TIMEOUT", "25h", "'25h' is out of bounds: from 5s to 24h"),
+        ("NOVITA_OPERATOR_WORKERS", "many", "'many' is not a whole number"),
+        ("NOVITA_OPERATOR_WORKERS", "0", "'0' is out of bounds: from 1 to 512"),
         ("NOVITA_OPERATOR_ORPHAN_POLICY", "Keep", "Input should be 'Report' or 'Delete'"),
         (
             "NOVITA_OPERATOR_HTTP_ADDRESS",
@@ -204,7 +206,7 @@ def test_a_key_file_that_is_gone_or_empty_for_a_while_leaves_the_last_key_in_for
 
 
 def test_the_manual_tells_name_default_and_bounds_of_every_setting():
-    rows = {row.name: row for row in Settings.describe()}
+    rows = {row.name: row for row in describe(Settings)}
     assert len(rows) == len(Settings.model_fields)
     assert rows["INSTANCE_POLL_INTERVAL"].default == "30s"
     assert rows["INSTANCE_POLL_INTERVAL"].description.endswith("From 1s to 5m.")
@@ -213,5 +215,5 @@ def test_the_manual_tells_name_default_and_bounds_of_every_setting():
 
 
 def test_every_default_is_a_value_that_could_be_written():
-    defaults = {row.name: row.default for row in Settings.describe() if row.default}
+    defaults = {row.name: row.default for row in describe(Settings) if row.default}
     assert load(**defaults) == load()
