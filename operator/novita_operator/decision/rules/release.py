@@ -11,19 +11,11 @@ _DELETING = "The machine is being deleted at Novita."
 
 
 def release(s: Situation) -> Decision | None:
-    """`unresolved_claim` has spoken before, for a claim that is still there."""
+    """Only machines that the list shows as ours are deleted: an id in status alone proves nothing."""
     if not s.instance.is_deleting:
         return None
-    open_launch = _stripped(s)
-    if open_launch is not None and not is_absent(s, open_launch):
-        return find_out(s, open_launch, Reason.DELETING, _DELETING, quiet=True)
     if s.instance.spec.deletion_policy is DeletionPolicy.RETAIN:
         return _let_go(s, _known_ids(s))
-    return _clear_away(s)
-
-
-def _clear_away(s: Situation) -> Decision:
-    """Only machines that the list shows as ours are deleted: an id in status alone proves nothing."""
     for machine in s.ours:
         if machine.id not in s.deleted:
             return Decision(Delete(machine.id, DeleteCause.RESOURCE_DELETED), Reason.DELETING, _DELETING, quiet=True)
@@ -48,6 +40,9 @@ def _let_go(s: Situation, retained: tuple[str, ...] = ()) -> Decision:
     """Only once a list that is younger than this version of the object has shown every machine with our mark."""
     if not s.instance.has_finalizer:
         return Decision(Rest(), Reason.DELETING, "No machine is left; others still hold the object.", quiet=True)
+    open_launch = _stripped(s)
+    if open_launch is not None and not is_absent(s, open_launch):
+        return find_out(s, open_launch, Reason.DELETING, _DELETING, quiet=True)
     if s.fleet is None or s.fleet.begun < s.version_read or s.fleet.suspect:
         return Decision(AwaitList(), Reason.DELETING, _DELETING, quiet=True)
     return Decision(Release(retained), Reason.DELETING, "No machine is left to delete.", quiet=True)
