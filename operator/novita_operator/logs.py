@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from types import TracebackType
 from typing import TextIO
 
 from pythonjsonlogger.core import RESERVED_ATTRS
@@ -47,6 +48,7 @@ def configure(
     root.setLevel(level.upper())
     root.handlers[:] = [handler]
     logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
     for name in _TOO_CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -73,6 +75,11 @@ class Redacting(logging.Formatter):
             for spelling in filter(None, (secret, json.dumps(secret)[1:-1])):
                 text = text.replace(spelling, HIDDEN)
         return _TOKENS.sub(rf"\1{HIDDEN}", text)
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Python's own print of the error that ends the process would pass the redaction by."""
+    logging.getLogger("novita_operator").critical("ended by an error", exc_info=(kind, error, trace))
 
 
 class _Text(logging.Formatter):

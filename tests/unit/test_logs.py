@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -36,11 +37,12 @@ class Log:
 @pytest.fixture
 def log() -> Iterator[Log]:
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, level, excepthook = list(root.handlers), root.level, sys.excepthook
     yield Log()
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(capture=False)
+    sys.excepthook = excepthook
 
 
 @pytest.fixture
@@ -100,6 +102,15 @@ def test_a_key_that_is_rotated_is_hidden_from_then_on(log: Log):
     log.secrets.append("brand-new-key")
     logger.info("brand-new-key")
     assert "brand-new-key" not in log.text
+
+
+def test_the_error_that_ends_the_process_is_logged_like_all_the_rest(log: Log):
+    log.configure()
+    error = ValueError(f"it was {KEY}")
+    sys.excepthook(ValueError, error, error.__traceback__)
+    [line] = log.lines
+    assert line["level"] == "CRITICAL"
+    assert line["exception"] == "ValueError: it was [redacted]"
 
 
 def test_words_that_only_look_like_keys_are_left_alone(log: Log):
