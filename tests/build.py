@@ -1,6 +1,7 @@
 """Builders: a test names only what it is about, and everything else is plain and valid."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -88,6 +89,11 @@ def instance(
 def recorded(**status: Any) -> dict[str, Any]:
     """A status that records the machine that `claim()` names."""
     return {"observedGeneration": 1, "machineName": NAME, "instanceId": MACHINE_ID, "launches": 1, **status}
+
+
+def foreign(**fields: Any) -> Machine:
+    """Somebody else's machine in the same account: no mark, a name of its own."""
+    return replace(machine(), **{"id": "f-1", "name": "notebook", "mark": None, **fields})
 
 
 def machine(state: MachineState = MachineState.RUNNING, **fields: Any) -> Machine:

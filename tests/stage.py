@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,13 +63,20 @@ def eventually(look: Callable[[], T], what: str, seconds: float = PATIENCE) -> T
     return answer
 
 
-def install(plane: ControlPlane, namespace: str) -> Path:
-    """The CRD, and the operator's account with its rights; a kubeconfig to act under them."""
+def install_crd(plane: ControlPlane) -> None:
+    """The checked-in CRD, served."""
     plane.kubectl("apply", "--server-side", "-f", str(CRD))
     plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRD))
+
+
+def install_account(plane: ControlPlane, namespace: str, watched: Sequence[str] = ()) -> Path:
+    """The operator's account and its rights, no others; a kubeconfig to act under them.
+
+    `watched` are the namespaces that it may work in, none for all.
+    """
     account = f"operator-{namespace}"
     plane.kubectl("create", "serviceaccount", account, "-n", namespace)
-    granted = yaml.safe_dump_all(manifests(account=account, namespace=namespace))
+    granted = yaml.safe_dump_all(manifests(account=account, namespace=namespace, watched=watched))
     plane.kubectl("apply", "--server-side", "-f", "-", input=granted)
     return plane.service_account_kubeconfig(namespace, account)
 
@@ -177,6 +184,10 @@ class Cluster:
 
     def patch(self, name: str, body: Mapping[str, Any], *arguments: str) -> None:
         self.kubectl("patch", "gpui", name, "--type=merge", "-p", json.dumps(body), *arguments)
+
+    def names(self) -> list[str]:
+        """Every resource of the namespace."""
+        return self.kubectl("get", "gpui", "-o", "jsonpath={.items[*].metadata.name}").split()
 
     def get(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.kubectl("get", "gpui", name, "-o", "json"))

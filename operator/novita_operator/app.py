@@ -8,10 +8,13 @@ import secrets
 import socket
 import string
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
+from prometheus_client import ProcessCollector
+
 from novita_operator import metrics
+from novita_operator.cloud.errors import CloudError
 from novita_operator.cloud.novita import Novita
 from novita_operator.cloud.pacing import Gate
 from novita_operator.cluster.connection import Connection, connect
@@ -40,6 +43,7 @@ from novita_operator.settings import Options, OrphanPolicy, Settings
 
 VERSION = version("novita-gpu-operator")
 
+_LOOK_AGAIN_SECONDS = 60.0
 _RETRY_SECONDS = 2.0
 _STALE_AFTER_POLLS = 3
 _TOKEN_LETTERS = string.ascii_lowercase + string.digits
@@ -49,12 +53,21 @@ logger = logging.getLogger(__name__)
 
 def run(settings: Settings, options: Options) -> int:
     """Run the operator until SIGTERM or SIGINT; returns the exit code, which is 1 if it had to give up by itself."""
-    return asyncio.run(_run(settings, options))
+    return asyncio.run(_or_one_line(_run(settings, options)))
 
 
 def orphans(settings: Settings, options: Options) -> int:
     """Print the machines of ours that no resource accounts for; exit code 1 if one was not left on purpose."""
-    return asyncio.run(_print_orphans(settings, options))
+    return asyncio.run(_or_one_line(_print_orphans(settings, options)))
+
+
+async def _or_one_line(command: Awaitable[int]) -> int:
+    """What either API says against it is told in one line; a traceback would only hide it."""
+    try:
+        return await command
+    except (ClusterError, CloudError) as error:
+        logger.error("%s", error)  # noqa: TRY400  as said
+        return 1
 
 
 async def _run(settings: Settings, options: Options) -> int:
@@ -141,6 +154,7 @@ def _assemble(
     )
     metrics.BUILD_INFO.labels(VERSION).set(1)
     metrics.REGISTRY.register(Gauges(memory, catalogue))
+    ProcessCollector(registry=metrics.REGISTRY)
     return Operator(
         memory=memory,
         queue=queue,
@@ -196,6 +210,7 @@ def _policy(settings: Settings, cluster: str) -> Policy:
         fleet_max_age=_STALE_AFTER_POLLS * settings.poll_interval,
         startup_timeout=settings.startup_timeout,
         default_region=settings.default_region,
+        look_again=min(_LOOK_AGAIN_SECONDS, settings.catalogue_ttl),
     )
 
 

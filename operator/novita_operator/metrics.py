@@ -1,4 +1,4 @@
-"""Every metric of the operator, in one place; `docs/metrics.md` is printed from it.
+"""Every metric of the operator, in one place; `docs/reference/metrics.md` is printed from it.
 
 Names and labels follow the shapes that controller-runtime's users know. Per-object gauges come from one collector
 that reads memory at scrape time (`control/gauges.py`), so a deleted object leaves no series behind.

@@ -131,12 +131,6 @@ class Settings(BaseModel):
         le=300,
         description="How long after its last sign of life another replica takes over (with --leader-elect).",
     )
-    lease_name: str = Field(
-        "novita-operator",
-        alias="NOVITA_OPERATOR_LEASE_NAME",
-        pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
-        description="Name of the Lease that replicas of one operator share.",
-    )
     namespace: str = Field(
         "",
         alias="NOVITA_OPERATOR_NAMESPACE",

@@ -1,34 +1,26 @@
-"""Fixtures of the tests that stand on the resource's definition; loaded by `pytest_plugins`, as those tests name it."""
+"""Fixtures of the tests that stand on the resource's definition."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-import yaml
 
 from controlplane.plane import ControlPlane
 from novita_operator.cluster.connection import Connection, connect
-from novita_operator.cluster.rights import manifests
-
-CRD = Path(__file__).parents[2] / "crds" / "gpu.novita.ai_gpuinstances.yaml"
+from stage import install_account, install_crd
 
 
 @pytest.fixture(scope="session")
 def crd(plane: ControlPlane) -> None:
     """The checked-in CRD, served."""
-    plane.kubectl("apply", "--server-side", "-f", str(CRD))
-    plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRD))
+    install_crd(plane)
 
 
 @pytest.fixture
 def operator_kubeconfig(plane: ControlPlane, namespace: str) -> Path:
     """The operator as it is installed in the test's namespace: under its own rights, and no others."""
-    account = f"operator-{namespace}"  # its cluster role must not be another test's
-    plane.kubectl("create", "serviceaccount", account, "-n", namespace)
-    granted = yaml.safe_dump_all(manifests(account=account, namespace=namespace))
-    plane.kubectl("apply", "--server-side", "-f", "-", input=granted)
-    return plane.service_account_kubeconfig(namespace, account)
+    return install_account(plane, namespace)
 
 
 @pytest_asyncio.fixture

@@ -25,7 +25,6 @@ from novita_operator.metrics import KUBERNETES_WRITES
 from novita_operator.model.claim import FINALIZER, Claim
 from novita_operator.model.instance import GpuInstance
 
-pytest_plugins = ["component.cluster_fixtures"]
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("crd")]
 
 

@@ -9,7 +9,6 @@ from component.cluster_waiting import until
 from controlplane.plane import ControlPlane
 from novita_operator.cluster.rights import manifests, manifests_yaml
 
-pytest_plugins = ["component.cluster_fixtures"]
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("crd")]
 
 CHECKED_IN = Path(__file__).parents[2] / "manifests" / "base" / "rbac.yaml"
@@ -31,7 +30,7 @@ FORBIDDEN = [
 
 
 def test_the_checked_in_manifests_are_what_the_table_prints():
-    assert CHECKED_IN.read_text() == manifests_yaml(), "run: make rbac"
+    assert CHECKED_IN.read_text() == manifests_yaml(), "run: make generate"
 
 
 def test_no_right_is_a_wildcard_or_speaks_of_secrets():

@@ -12,7 +12,6 @@ import yaml
 from controlplane.plane import ControlPlane
 from novita_operator.model.resource import LAUNCH_ONLY
 
-pytest_plugins = ["component.cluster_fixtures"]
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("crd")]
 
 SAMPLES = sorted((Path(__file__).parents[2] / "manifests" / "samples").glob("*.yaml"))

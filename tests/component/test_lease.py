@@ -15,7 +15,6 @@ from controlplane.plane import ControlPlane
 from novita_operator.cluster.connection import Connection
 from novita_operator.cluster.lease import NAME, Durations, Elector
 
-pytest_plugins = ["component.cluster_fixtures"]
 pytestmark = pytest.mark.server
 
 DURATIONS = Durations(lease=3)

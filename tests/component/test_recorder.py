@@ -16,7 +16,6 @@ from novita_operator.cluster.connection import Connection
 from novita_operator.cluster.recorder import WAITING, Recorder
 from novita_operator.model.notice import Notice, NoticeType, Subject
 
-pytest_plugins = ["component.cluster_fixtures"]
 pytestmark = pytest.mark.server
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ APPLY_ANNOTATION_LIMIT = 262_144
 
 
 def test_the_checked_in_crd_is_what_the_models_print():
-    assert CHECKED_IN.read_text() == crd_yaml(), "run: make crd"
+    assert CHECKED_IN.read_text() == crd_yaml(), "run: make generate"
 
 
 def test_every_property_is_described():

@@ -3,6 +3,7 @@
 The client's typed models are passed by: parsing into them costs more CPU than the call.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from http import HTTPMethod, HTTPStatus
@@ -15,7 +16,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import ApiException
 
-from novita_operator.cluster.errors import CAUSES, ClusterError, cluster_error
+from novita_operator.cluster.errors import CAUSES, ClusterError, Unreachable, cluster_error
 from novita_operator.metrics import KUBERNETES_WRITES
 
 REQUEST_SECONDS = 10.0
@@ -93,15 +94,21 @@ async def connect(kubeconfig: Path | None = None) -> Connection:
     kubeconfig gave is not renewed.
 
     Raises:
-        kubernetes.aio.config.ConfigException: none of them can be used.
+        Unreachable: none of them can be used.
     """
     configuration = Configuration()
     configuration.connection_pool_maxsize = POOL_SIZE
-    if kubeconfig is not None:
-        await config.load_kube_config(str(kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
-        return Connection(ApiClient(configuration))
     try:
-        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except config.ConfigException:
-        await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        await _load(kubeconfig, configuration)
+    except CAUSES as error:
+        raise Unreachable(f"no way to the Kubernetes API ({error}): run in a pod, or set KUBECONFIG") from error
     return Connection(ApiClient(configuration))
+
+
+async def _load(kubeconfig: Path | None, configuration: Configuration) -> None:
+    if kubeconfig is None:
+        with contextlib.suppress(config.ConfigException):
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            return
+    file = None if kubeconfig is None else str(kubeconfig)
+    await config.load_kube_config(file, client_configuration=configuration)  # type: ignore[no-untyped-call]

@@ -75,6 +75,7 @@ class Reconciler:
             await self.step(uid)
         except Gone:
             self._memory.forget(uid)
+            self._queue.forget(uid)
         except Conflict:
             await self._read_again(uid)
         except Exception as error:

@@ -15,17 +15,16 @@ from novita_operator.model.status import Placement
 
 DEFAULT_DISK_GB = 60
 _SHOWN = 16
-_LOOK_AGAIN = 60.0
 
 
 class Choice(NamedTuple):
-    """An offer, or the reason why there is none, what was looked at, and after how many seconds to look again."""
+    """An offer, or the reason why there is none, what was looked at, and in how many seconds a refusal lifts."""
 
     offer: Offer | None
     looked_at: tuple[Placement, ...] = ()
     reason: Reason = Reason.LAUNCHING
     message: str = ""
-    again: float = _LOOK_AGAIN
+    again: float | None = None
 
 
 class _Verdict(NamedTuple):
@@ -121,7 +120,7 @@ def _nothing(spec: Spec, passed_over: list[tuple[Offer, _Verdict]], now: datetim
     looked_at = tuple(_placement(offer, verdict) for offer, verdict in passed_over[:_SHOWN])
     reasons = {verdict.reason for _, verdict in passed_over}
     waits = [(verdict.until - now).total_seconds() for _, verdict in passed_over if verdict.until is not None]
-    again = min([_LOOK_AGAIN, *waits])
+    again = min(waits, default=None)
     if Reason.NO_STOCK in reasons:
         return Choice(None, looked_at, Reason.NO_STOCK, f"No {wanted} is free in the wanted regions just now.", again)
     if Reason.TOO_EXPENSIVE in reasons:

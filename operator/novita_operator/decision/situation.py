@@ -20,7 +20,8 @@ from novita_operator.model.resource import PowerState
 class Policy:
     """What holds for every object of this operator; durations in seconds.
 
-    `claim_window` is W of design 5: a create sent within W/3 of its claim lands by claim + W or never.
+    `claim_window` is W of design 5: a create sent within W/3 of its claim lands by claim + W or never. `look_again`:
+    how soon the market is looked at again when it had nothing.
     """
 
     cluster_id: str
@@ -29,6 +30,7 @@ class Policy:
     fleet_max_age: float = 90.0
     startup_timeout: float = 600.0
     default_region: str = ""
+    look_again: float = 60.0
 
 
 class CallResult(StrEnum):

@@ -36,7 +36,8 @@ def _at_the_market(s: Situation) -> Decision:
         return Decision(ReadMarket(), Reason.LAUNCHING, "Looking for an offer.", quiet=True)
     choice = choose(s.instance.spec, s.market, s.policy.default_region, s.account.refusals, s.now)
     if choice.offer is None:
-        return Decision(Rest(), choice.reason, choice.message, again=choice.again, placement=choice.looked_at)
+        again = min(s.policy.look_again, choice.again or s.policy.look_again)
+        return Decision(Rest(), choice.reason, choice.message, again=again, placement=choice.looked_at)
     return Decision(
         Launch(choice.offer, launch=_launches(s) + 1, retry=retries.spent(s) + (1 if s.was_recorded else 0)),
         Reason.LAUNCHING,

@@ -1,0 +1,3 @@
+from controlplane.fixtures import namespace, plane
+
+__all__ = ["namespace", "plane"]
