@@ -79,7 +79,8 @@ def asked(verb: Verb, *, at: float = BOOT - 11, machine_id: str = "m-1") -> Powe
                 Decision(
                     Rest(),
                     Reason.STARTUP_TIMEOUT,
-                    "The machine does not come up in time. It ran before, so its disk may hold data: it is not deleted.",
+                    "The machine does not come up in time. "
+                    "It ran before, so its disk may hold data: it is not deleted.",
                 ),
                 id=f"{state} comes after a run: too late, but its disk may hold data",
             )
