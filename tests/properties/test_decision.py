@@ -1,0 +1,276 @@
+"""Whatever the situation, there is a decision, and the four promises hold in it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from build import (
+    BOOT,
+    CLUSTER,
+    NAME,
+    NOW,
+    OTHER_NAME,
+    POLICY,
+    UID,
+    claim,
+    fleet,
+    foreign,
+    instance,
+    machine,
+    market,
+    recorded,
+    situation,
+    spec,
+)
+from novita_operator.decision.absence import is_absent
+from novita_operator.decision.actions import Decision, Delete, Launch, PutBack, Record, Release, Rest, Start, Stop
+from novita_operator.decision.decide import decide
+from novita_operator.decision.describe import describe
+from novita_operator.decision.notices import notices
+from novita_operator.decision.situation import (
+    Account,
+    CallResult,
+    CreateCall,
+    Hold,
+    PowerCall,
+    Reading,
+    Situation,
+    Verb,
+)
+from novita_operator.model.claim import PAUSED_ANNOTATION, Claim
+from novita_operator.model.machine import Endpoint, Machine, MachineState, SpotStatus
+from novita_operator.model.naming import Mark
+from novita_operator.model.reasons import Reason
+from novita_operator.model.resource import BillingMode, PortProtocol
+
+IDS = ("m-1", "m-2", "m-3")
+NAMES = (NAME, OTHER_NAME)
+
+ages = st.sampled_from([0.0, 0.5, 1.0, 5.0, 9.0, 11.0, 60.0, 69.0, 70.0, 71.0, 89.0, 91.0, 5000.0])
+boots = ages.map(lambda age: BOOT - age)
+times = st.sampled_from([0, 1, 29, 31, 119, 121, 599, 601, 9999]).map(lambda age: NOW - timedelta(seconds=age))
+states = st.sampled_from(MachineState)
+
+
+def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | strategy
+
+
+def ours(machine_id: st.SearchStrategy[str], name: st.SearchStrategy[str]) -> st.SearchStrategy[Machine]:
+    return st.builds(
+        machine,
+        states,
+        id=machine_id,
+        name=name,
+        spot=st.sampled_from(SpotStatus),
+        billing=maybe(st.sampled_from(BillingMode)),
+        reclaim_at=maybe(times),
+        created=maybe(times),
+        started=maybe(times),
+        stopped=maybe(times),
+        endpoints=st.sampled_from([None, (), (Endpoint(80, PortProtocol.HTTP, ""),)]),
+    )
+
+
+strangers = st.builds(
+    foreign,
+    id=st.sampled_from([*IDS, "f-1"]),
+    name=st.sampled_from([*NAMES, "notebook"]),
+    mark=st.sampled_from([None, Mark("cluster-2", "default", "trainer", UID), Mark(CLUSTER, "default", "b", "other")]),
+)
+machines = ours(st.sampled_from(IDS), st.sampled_from(NAMES)) | strangers
+claims: st.SearchStrategy[Claim] = st.builds(
+    claim,
+    machine=st.sampled_from(NAMES),
+    launch=st.integers(1, 4),
+    retry=st.integers(0, 4),
+    at=times,
+    generation=st.integers(1, 2),
+    uid=st.sampled_from([UID, UID, UID, "99999999-1111-4222-8333-444455556666"]),
+)
+statuses = st.builds(
+    recorded,
+    machineName=maybe(st.sampled_from([*NAMES, "notebook"])),
+    instanceId=maybe(st.sampled_from([*IDS, "f-1"])),
+    observedGeneration=st.integers(-1, 2),
+    state=maybe(st.sampled_from(["Running", "Pending", "Stopped"])),
+    startedTime=maybe(times),
+    stoppedTime=maybe(times),
+    retries=maybe(
+        st.fixed_dictionaries({"generation": st.integers(1, 2), "count": st.integers(0, 4), "lastTime": times})
+    ),
+)
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> Situation:
+    annotations = {PAUSED_ANNOTATION: draw(st.sampled_from(["false", "false", "false", "true"]))}
+    deleted_at: dict[str, datetime] = {"deletionTimestamp": NOW} if draw(st.booleans()) else {}
+    subject = instance(
+        spec=spec(
+            powerState=draw(st.sampled_from(["Running", "Running", "Stopped"])),
+            deletionPolicy=draw(st.sampled_from(["Delete", "Retain"])),
+        ),
+        claim=draw(maybe(claims)),
+        status=draw(st.just({}) | statuses),
+        finalizer=draw(st.sampled_from([None, True, False])),
+        generation=draw(st.integers(1, 2)),
+        annotations=annotations,
+        **deleted_at,
+    )
+    shown = fleet(
+        *draw(st.lists(machines, max_size=3)), begun=draw(boots), suspect=draw(st.sampled_from([False, False, True]))
+    )
+    hold = st.builds(
+        Hold, st.just(Reason.REFUSED), st.just("No."), st.integers(1, 2), maybe(st.just(NOW + timedelta(seconds=9)))
+    )
+    return situation(
+        subject,
+        fleet=draw(st.sampled_from([None, shown, shown, shown, shown])),
+        started=draw(boots),
+        version_read=draw(boots),
+        trace_seen=draw(boots),
+        remembered=draw(maybe(claims.filter(lambda remembered: remembered.uid == UID))),
+        create_call=draw(
+            maybe(
+                st.builds(
+                    CreateCall, st.sampled_from(NAMES), st.sampled_from([CallResult.NOT_DONE, CallResult.UNCERTAIN])
+                )
+            )
+            | st.builds(CreateCall, st.sampled_from(NAMES), st.just(CallResult.CREATED), st.sampled_from(IDS))
+        ),
+        power_call=draw(
+            maybe(
+                st.builds(
+                    PowerCall,
+                    st.sampled_from(IDS),
+                    st.sampled_from(Verb),
+                    boots,
+                    times,
+                    st.integers(1, 2),
+                    st.integers(0, 3),
+                )
+            )
+        ),
+        alone=draw(maybe(st.builds(Reading, st.sampled_from(NAMES), boots, maybe(machines)))),
+        deleted=draw(st.dictionaries(st.sampled_from(IDS), boots, max_size=2)),
+        proved_gone=draw(st.sampled_from(["", "", *NAMES])),
+        hold=draw(maybe(hold)),
+        account=draw(st.builds(Account, st.sampled_from([True, True, True, None, False]), st.just(""), maybe(hold))),
+        market=draw(st.none() | st.just(market())),
+    )
+
+
+def acts(decision: Decision) -> bool:
+    return isinstance(decision.action, PutBack | Launch | Start | Stop | Delete | Release | Record)
+
+
+thoroughly = settings(max_examples=300, deadline=None)
+
+
+@given(situations())
+@thoroughly
+def test_there_is_always_one_decision_with_a_sentence(s: Situation) -> None:
+    decision = decide(s)
+    assert decision == decide(s)
+    assert decision.message
+    assert decision.again is None or decision.again >= 0
+
+
+@given(situations())
+@thoroughly
+def test_a_rest_never_asks_to_be_looked_at_at_once(s: Situation) -> None:
+    decision = decide(s)
+    if isinstance(decision.action, Rest):
+        assert decision.again is None or decision.again > 0
+
+
+@given(situations())
+@thoroughly
+def test_blind_means_still(s: Situation) -> None:
+    is_blind = s.fleet is None or s.boot - s.fleet.begun > POLICY.fleet_max_age
+    if is_blind or s.account.key_accepted is False or s.instance.is_paused:
+        assert not acts(decide(s))
+
+
+@given(situations())
+@thoroughly
+def test_a_launch_is_never_a_second_machine(s: Situation) -> None:
+    action = decide(s).action
+    if not isinstance(action, Launch):
+        return
+    assert s.fleet is not None
+    assert not s.fleet.suspect
+    assert not s.ours
+    assert s.wants_running
+    assert s.instance.has_finalizer or s.claim is None
+    assert s.claim is not None or (s.remembered is None and s.fleet.begun >= s.version_read)
+    if s.trace is not None:
+        is_known_not_done = s.create_call == (s.trace.name, CallResult.NOT_DONE, None)
+        assert is_absent(s, s.trace) or (is_known_not_done and s.trace.machine_id is None)
+
+
+@given(situations())
+@thoroughly
+def test_launches_are_numbered_and_bounded(s: Situation) -> None:
+    action = decide(s).action
+    if isinstance(action, Launch):
+        assert action.launch > max(s.instance.status.launches or 0, s.claim.launch if s.claim else 0)
+        assert action.retry <= 3 or not s.was_recorded
+    if isinstance(action, Start):
+        assert action.retry <= 3
+
+
+@given(situations())
+@thoroughly
+def test_no_hand_is_laid_on_a_machine_that_the_list_does_not_show_as_ours(s: Situation) -> None:
+    action = decide(s).action
+    if isinstance(action, Delete | Start | Stop):
+        assert s.fleet is not None
+        assert action.machine_id in {machine.id for machine in s.fleet.made_for(s.uid)}
+
+
+@given(situations())
+@thoroughly
+def test_the_machine_that_the_claim_names_is_no_duplicate(s: Situation) -> None:
+    action = decide(s).action
+    if isinstance(action, Delete) and action.cause == "duplicate":
+        assert s.claim is not None
+        assert s.machine is None or action.machine_id != s.machine.id
+
+
+@given(situations())
+@thoroughly
+def test_a_deleted_object_neither_launches_nor_starts_nor_gets_anything_back(s: Situation) -> None:
+    if s.instance.is_deleting:
+        assert not isinstance(decide(s).action, Launch | Start | Stop | PutBack)
+
+
+@given(situations())
+@thoroughly
+def test_no_object_is_released_while_a_machine_may_be_left_behind(s: Situation) -> None:
+    action = decide(s).action
+    if not isinstance(action, Release):
+        return
+    assert s.instance.is_deleting
+    assert s.instance.has_finalizer
+    assert s.fleet is not None
+    assert not s.fleet.suspect
+    assert s.fleet.begun >= s.version_read
+    staying = {m.id for m in s.ours if m.state not in {"toRemove", "removing"} and m.id not in s.deleted}
+    assert staying <= set(action.retained)
+    if s.instance.spec.deletion_policy == "Delete":
+        assert not s.ours
+        assert s.trace is None or s.trace.machine_id is None or is_absent(s, s.trace)
+
+
+@given(situations())
+@thoroughly
+def test_every_decision_can_be_told_and_telling_it_again_is_silent(s: Situation) -> None:
+    decision = decide(s)
+    status = describe(s, decision)
+    list(notices(s.instance, status, decision))
+    told = s.instance.model_copy(update={"status": status})
+    assert list(notices(told, status, decision)) == []
