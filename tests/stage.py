@@ -7,16 +7,19 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import httpx2
 import yaml
 
 from controlplane.plane import ControlPlane
 from novita_operator.cluster.rights import manifests
+from novita_simulator.client import Simulator
+from novita_simulator.running import running
 
 CRD = Path(__file__).parents[1] / "crds" / "gpu.novita.ai_gpuinstances.yaml"
 KEY = "sk_simulator_main"
@@ -90,6 +93,7 @@ class OperatorProcess:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("NOVITA")},
             "KUBECONFIG": str(kubeconfig),
+            "TMPDIR": str(log.parent),  # the client keeps certificates in files, which a killed process leaves
             "NOVITA_API_KEY": KEY,
             "NOVITA_API_BASE_URL": novita,
             "NOVITA_OPERATOR_HTTP_ADDRESS": "127.0.0.1:0",
@@ -230,9 +234,37 @@ class Cluster:
 def operator(
     log: Path, kubeconfig: Path, novita: str, settings: Mapping[str, str] | None = None, *arguments: str
 ) -> Iterator[OperatorProcess]:
-    """An operator for the length of a block; killed at its end if it is still there."""
+    """An operator for the length of a block."""
     running = OperatorProcess(log, kubeconfig, novita, settings or {}, *arguments)
     try:
         yield running
     finally:
-        running.kill()
+        running.stop()
+
+
+class Stage(NamedTuple):
+    """Everything at once: a cluster, a pretend Novita, and an operator between them."""
+
+    plane: ControlPlane
+    novita: Simulator
+    operator: OperatorProcess
+    cluster: Cluster
+
+
+@contextlib.contextmanager
+def stage(durations: Mapping[str, float], tell: Callable[[str], None]) -> Iterator[Stage]:
+    """The stage of the demo, in a folder that goes with it; `tell` hears what is being set up."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="novita-")))
+        tell("a Kubernetes control plane: etcd, kube-apiserver, kube-controller-manager")
+        plane = stack.enter_context(ControlPlane(folder / "plane"))
+        tell("a pretend Novita, with machines of other people in the account")
+        novita = stack.enter_context(running(speed=1, durations=durations))
+        tell("the operator, with its CRD and under its own rights")
+        install_crd(plane)
+        plane.kubectl("create", "namespace", "novita-operator")
+        kubeconfig = install_account(plane, "novita-operator")
+        settings = {"NOVITA_OPERATOR_NAMESPACE": "novita-operator"}
+        log = folder / "operator.log"
+        process = stack.enter_context(operator(log, kubeconfig, novita.url, settings, "--log-format", "text"))
+        yield Stage(plane, novita, process.wait_ready(), Cluster(plane, "default"))

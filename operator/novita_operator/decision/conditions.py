@@ -45,9 +45,8 @@ def launched(s: Situation, machine_id: str | None) -> Fact:
     if machine_id is None:
         return Fact("False", Reason.NOT_LAUNCHED)
     bargain = s.claim.bargain if s.claim is not None else None
-    terms = "" if bargain is None else f": {bargain.product_name} in {bargain.region}, {bargain.billing_mode}"
-    price = "" if bargain is None or not bargain.hourly_price else f", {bargain.hourly_price} USD per hour"
-    return Fact("True", Reason.LAUNCHED, f"Machine {machine_id} was launched{terms}{price}.")
+    terms = "" if bargain is None else f": {bargain}"
+    return Fact("True", Reason.LAUNCHED, f"Machine {machine_id} was launched{terms}.")
 
 
 def credentials_valid(s: Situation, _: Decision) -> Fact:

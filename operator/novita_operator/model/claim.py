@@ -26,6 +26,10 @@ class Bargain(Wire):
     billing_mode: BillingMode
     hourly_price: str
 
+    def __str__(self) -> str:
+        price = f", {self.hourly_price} USD per hour" if self.hourly_price else ""
+        return f"{self.product_name} in {self.region}, {self.billing_mode}{price}"
+
 
 class Claim(Wire):
     """One launch. Only the run `by` that wrote it may call for it; a claim for another UID is none."""
