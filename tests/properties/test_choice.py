@@ -63,14 +63,14 @@ def cases(draw: st.DrawFn) -> Case:
     products = st.builds(
         product,
         id=st.sampled_from(PRODUCTS),
-        name=st.sampled_from(["RTX 4090 24GB", "RTX 3090 24GB"]),
-        deployable=st.booleans(),
-        prices=st.dictionaries(st.sampled_from(BillingMode), prices),
-        min_disk_gb=st.sampled_from([0, 10, 100]),
-        max_disk_gb=st.sampled_from([0, 50, 200]),
+        name=st.sampled_from(["RTX 4090 24GB", "RTX 4090 24GB", "RTX 4090 24GB", "RTX 3090 24GB"]),
+        deployable=st.sampled_from([True, True, True, False]),
+        prices=st.fixed_dictionaries({}, optional=dict.fromkeys(BillingMode, prices)),
+        min_disk_gb=st.sampled_from([0, 0, 0, 10, 100]),
+        max_disk_gb=st.sampled_from([0, 0, 0, 50, 200]),
     )
-    keys = st.tuples(st.sampled_from([region.id for region in REGIONS]), st.sampled_from(BillingMode))
-    listed = st.lists(products, max_size=4, unique_by=lambda p: p.id).map(tuple)
+    keys = [(region.id, mode) for region in REGIONS for mode in BillingMode]
+    listed = st.lists(products, min_size=1, max_size=4, unique_by=lambda p: p.id).map(tuple)
     fields: dict[str, Any] = {
         "gpuCount": draw(st.integers(1, 3)),
         "regionPolicy": draw(st.sampled_from(["Ordered", "Cheapest"])),
@@ -97,7 +97,7 @@ def cases(draw: st.DrawFn) -> Case:
     )
     return Case(
         Spec.model_validate(spec_fields(**fields)),
-        Market(REGIONS, draw(st.dictionaries(keys, listed))),
+        Market(REGIONS, draw(st.fixed_dictionaries(dict.fromkeys(keys, listed)))),
         draw(st.sampled_from(["", "US-CA-06"])),
         draw(refusals),
     )
