@@ -59,7 +59,7 @@ times = st.sampled_from([0, 1, 29, 31, 119, 121, 599, 601, 9999]).map(lambda age
 states = st.sampled_from(MachineState)
 
 
-def seldom(odd: T, *, usual: U) -> st.SearchStrategy[T | U]:
+def seldom(*, odd: T, usual: U) -> st.SearchStrategy[T | U]:
     return st.sampled_from([*[usual] * 9, odd])
 
 
@@ -115,7 +115,7 @@ statuses = st.builds(
 
 @st.composite
 def situations(draw: st.DrawFn) -> Situation:
-    annotations = {PAUSED_ANNOTATION: draw(seldom("true", usual="false"))}
+    annotations = {PAUSED_ANNOTATION: draw(seldom(odd="true", usual="false"))}
     deleted_at: dict[str, datetime] = {"deletionTimestamp": NOW} if draw(st.sampled_from([False, False, True])) else {}
     subject = instance(
         spec=spec(
@@ -124,20 +124,22 @@ def situations(draw: st.DrawFn) -> Situation:
         ),
         claim=draw(maybe(claims)),
         status=draw(st.just({}) | statuses),
-        finalizer=draw(seldom(False, usual=None) | st.just(True)),
+        finalizer=draw(seldom(odd=False, usual=None) | st.sampled_from([True])),
         generation=draw(st.integers(1, 2)),
         annotations=annotations,
         **deleted_at,
     )
     shown = fleet(
-        *draw(st.just([]) | st.lists(machines, max_size=3)), begun=draw(lately), suspect=draw(seldom(True, usual=False))
+        *draw(st.just([]) | st.lists(machines, max_size=3)),
+        begun=draw(lately),
+        suspect=draw(seldom(odd=True, usual=False)),
     )
     hold = st.builds(
         Hold, st.just(Reason.REFUSED), st.just("No."), st.integers(1, 2), maybe(st.just(NOW + timedelta(seconds=9)))
     )
     return situation(
         subject,
-        fleet=draw(seldom(None, usual=shown)),
+        fleet=draw(seldom(odd=None, usual=shown)),
         started=draw(boots),
         version_read=draw(long_ago),
         trace_seen=draw(long_ago),
@@ -167,8 +169,8 @@ def situations(draw: st.DrawFn) -> Situation:
         deleted=draw(st.dictionaries(st.sampled_from(IDS), boots, max_size=2)),
         proved_gone=draw(st.sampled_from(["", "", *NAMES])),
         hold=draw(st.none() | hold),
-        account=draw(st.builds(Account, seldom(False, usual=True), st.just(""), maybe(hold))),
-        market=draw(seldom(None, usual=market())),
+        account=draw(st.builds(Account, seldom(odd=False, usual=True), st.just(""), maybe(hold))),
+        market=draw(seldom(odd=None, usual=market())),
     )
 
 
