@@ -32,9 +32,10 @@ from novita_operator.control.clock import Clock, system_clock
 from novita_operator.control.fleet import FleetPoller
 from novita_operator.control.gauges import Gauges
 from novita_operator.control.launch import Launcher
-from novita_operator.control.memory import Memory
+from novita_operator.control.memory import Memory, Sight
 from novita_operator.control.orphans import Sweep
 from novita_operator.control.reconciler import Reconciler
+from novita_operator.control.setbacks import Setbacks
 from novita_operator.control.workqueue import WorkQueue
 from novita_operator.decision.situation import Policy
 from novita_operator.health import Dependency, Health
@@ -42,6 +43,8 @@ from novita_operator.lifecycle import Life, Operator, Pace, heed_signals
 from novita_operator.settings import Options, OrphanPolicy, Settings
 
 VERSION = version("novita-gpu-operator")
+FAILED = 3
+"""Exit code of a command that could not do its work."""
 
 _LOOK_AGAIN_SECONDS = 60.0
 _RETRY_SECONDS = 2.0
@@ -57,17 +60,17 @@ def run(settings: Settings, options: Options) -> int:
 
 
 def orphans(settings: Settings, options: Options) -> int:
-    """Print the machines of ours that no resource accounts for; exit code 1 if one was not left on purpose."""
+    """Print the machines that no resource accounts for; 1 if one was not left on purpose, 3 if it is not known."""
     return asyncio.run(_or_one_line(_print_orphans(settings, options)))
 
 
 async def _or_one_line(command: Awaitable[int]) -> int:
-    """What either API says against it is told in one line; a traceback would only hide it."""
+    """What stands against it (an API, an address in use) is told in one line; a traceback would only hide it."""
     try:
         return await command
-    except (ClusterError, CloudError) as error:
+    except (ClusterError, CloudError, OSError) as error:
         logger.error("%s", error)  # noqa: TRY400  as said
-        return 1
+        return FAILED
 
 
 async def _run(settings: Settings, options: Options) -> int:
@@ -130,37 +133,20 @@ def _assemble(
     poller = FleetPoller(
         cloud, memory, queue, fast=settings.fast_poll_interval, slow=settings.poll_interval, random=_random
     )
-    launcher = Launcher(
-        cloud,
-        instances,
-        memory,
-        identity=identity,
-        may_act=may_act,
-        token=_token,
-        random=_random,
-        pace=settings.refusal_ttl,
-    )
+    setbacks = Setbacks(memory, pace=settings.refusal_ttl, random=_random)
+    launcher = Launcher(cloud, instances, memory, setbacks, identity=identity, may_act=may_act, token=_token)
     retained = Retained(connection, settings.namespace)
-    hands = Hands(
-        cloud,
-        instances,
-        retained,
-        recorder,
-        memory,
-        launcher,
-        may_act=may_act,
-        random=_random,
-        pace=settings.refusal_ttl,
-    )
+    hands = Hands(cloud, instances, retained, recorder, memory, launcher, setbacks, may_act=may_act)
     metrics.BUILD_INFO.labels(VERSION).set(1)
-    metrics.REGISTRY.register(Gauges(memory, catalogue))
+    sweep = _sweep(settings, options, cloud, connection, cluster)
+    metrics.REGISTRY.register(Gauges(memory, catalogue, sweep))
     ProcessCollector(registry=metrics.REGISTRY)
     return Operator(
         memory=memory,
         queue=queue,
         poller=poller,
         reconciler=Reconciler(memory, queue, poller, catalogue, hands, instances, recorder, may_act=may_act),
-        sweep=_sweep(settings, options, cloud, connection, cluster),
+        sweep=sweep,
         audit=Audit(instances, memory, queue, namespaces=options.namespaces),
         recorder=recorder,
         pulse=Pulse(connection),
@@ -232,7 +218,9 @@ def _dependencies(parts: Operator) -> dict[str, Callable[[], Dependency]]:
 
     def novita() -> Dependency:
         sight, trouble = parts.memory.sight(), parts.memory.trouble
-        return Dependency(ok=sight == "seeing" and not trouble, detail=f"{sight}: {trouble}" if trouble else sight)
+        if not parts.may_act():
+            return Dependency(ok=True, detail="not asked: standing by")
+        return Dependency(ok=sight is Sight.SEEING and not trouble, detail=f"{sight}: {trouble}" if trouble else sight)
 
     def lease() -> Dependency:
         if parts.elector is None:

@@ -1,4 +1,4 @@
-"""The operator's own site: /livez, /readyz and /metrics. It is the first to start and the last to stop."""
+"""The operator's own site: /livez, /readyz and /metrics. It starts first, and stops when the work has ended."""
 
 import asyncio
 import contextlib

@@ -109,7 +109,9 @@ class Life:
         await parts.poller.poll()
         async with asyncio.TaskGroup() as group:
             group.create_task(parts.poller.run())
-            group.create_task(parts.sweep.run(interval=pace.orphans, deletes=pace.deletes_orphans, fence=parts.fence))
+            group.create_task(
+                parts.sweep.run(parts.recorder, interval=pace.orphans, deletes=pace.deletes_orphans, fence=parts.fence)
+            )
             for _ in range(pace.workers):
                 group.create_task(parts.reconciler.work())
 

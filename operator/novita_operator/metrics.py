@@ -79,20 +79,8 @@ BREAKER_OPEN = Gauge(
     ["operation_class"],
     registry=REGISTRY,
 )
-CREDENTIALS_VALID = Gauge(
-    "novita_api_credentials_valid", "1 while Novita accepts the key, 0 after it was rejected.", registry=REGISTRY
-)
 
-FLEET_MACHINES = Gauge(
-    "novita_fleet_machines",
-    "Machines in the last complete list, by whether they are ours.",
-    ["owner"],
-    registry=REGISTRY,
-)
 FLEET_POLLS = Counter("novita_fleet_polls_total", "Lists of the fleet, by result.", ["result"], registry=REGISTRY)
-FLEET_SUSPECT = Gauge(
-    "novita_fleet_suspect", "1 while too many machines vanished at once to believe it.", registry=REGISTRY
-)
 
 LAUNCHES = Counter("novita_gpu_instance_launches_total", "Create calls, by outcome.", ["outcome"], registry=REGISTRY)
 DUPLICATES_DELETED = Counter(
@@ -100,6 +88,4 @@ DUPLICATES_DELETED = Counter(
     "Machines deleted because the claim names another.",
     registry=REGISTRY,
 )
-ORPHANS = Gauge("novita_operator_orphans", "Machines of ours whose resource is gone: a money leak.", registry=REGISTRY)
-RETAINED = Gauge("novita_operator_retained", "Machines that were left running on purpose.", registry=REGISTRY)
 ORPHANS_DELETED = Counter("novita_operator_orphans_deleted_total", "Orphans deleted by the sweep.", registry=REGISTRY)

@@ -80,6 +80,7 @@ def test_an_orphan_is_reported_and_left_alone(
 ) -> None:
     machine = orphaned(cluster, novita)
     eventually(lambda: running_operator.metric("novita_operator_orphans") == 1, "it is counted")
+    eventually(lambda: [e for e in cluster.events("trainer") if e["reason"] == "Orphaned"], "an Event says so")
     assert next(m.status for m in novita.machines() if m.id == machine) == "running"
     assert novita.journal("delete") == []
 

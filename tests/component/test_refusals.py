@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from component.operator_fixtures import StartOperator
 from novita_simulator.client import Simulator
 from stage import KEY, Cluster, OperatorProcess, eventually
 
-pytestmark = [pytest.mark.server, pytest.mark.usefixtures("running_operator")]
+pytestmark = pytest.mark.server
 
 
 def no_stock(novita: Simulator) -> Callable[[], None]:
@@ -60,6 +61,7 @@ CASES: dict[str, tuple[Trouble, dict[str, Any], str, str, bool]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.usefixtures("running_operator")
 def test_a_refusal_is_told_and_retried_and_hides_nobody_else(cluster: Cluster, novita: Simulator, case: str) -> None:
     make_trouble, spec, reason, sentence, passes = CASES[case]
     cluster.apply("bystander")
@@ -79,6 +81,7 @@ def test_a_refusal_is_told_and_retried_and_hides_nobody_else(cluster: Cluster, n
         assert cluster.condition("trainer", "Stalled") == {}
 
 
+@pytest.mark.usefixtures("running_operator")
 def test_placement_tells_what_was_looked_at_and_why_it_was_passed_over(cluster: Cluster, novita: Simulator) -> None:
     novita.set_stock(0)
     cluster.apply("trainer", billing={"spotFallback": "OnDemand"})
@@ -91,6 +94,7 @@ def test_placement_tells_what_was_looked_at_and_why_it_was_passed_over(cluster: 
     assert "placement" not in cluster.status("trainer")
 
 
+@pytest.mark.usefixtures("running_operator")
 def test_a_region_without_stock_falls_back_to_the_next(cluster: Cluster, novita: Simulator) -> None:
     novita.set_stock(0, cluster_id="us-ca-6")
     cluster.apply("trainer", regions=["US-CA-06", "CN-HK-01"])
@@ -131,15 +135,36 @@ def test_novita_away_is_told_and_nothing_is_done_meanwhile(
     cluster.wait_reason("trainer", "Stopped")
 
 
-def test_a_machine_that_never_comes_up_is_deleted_and_launched_anew_three_times_at_most(
-    cluster: Cluster, novita: Simulator
+def test_a_machine_that_never_comes_up_is_deleted_and_another_is_launched(
+    cluster: Cluster, novita: Simulator, start_operator: StartOperator
 ) -> None:
-    novita.fate("pulling", "freeze", times=None)
-    cluster.apply("trainer", startup={"timeoutSeconds": 30})
-    cluster.wait_reason("trainer", "Starting")
-    assert cluster.status("trainer")["launches"] == 1
+    start_operator(INSTANCE_STARTUP_TIMEOUT="5s")
+    novita.fate("pulling", "freeze")
+    cluster.apply("trainer")
+    first = eventually(lambda: cluster.status("trainer").get("instanceId"), "the first is launched")
+    cluster.wait("trainer", "Ready")
+    status = cluster.status("trainer")
+    assert status["instanceId"] != first
+    assert (status["launches"], status["retries"]["count"]) == (2, 1)
+    assert [asked.machine_id for asked in novita.journal("delete")] == [first]
 
 
+def test_a_delete_that_fails_is_told_and_repeated_until_the_machine_is_gone(
+    cluster: Cluster, novita: Simulator, running_operator: OperatorProcess
+) -> None:
+    cluster.apply("trainer")
+    cluster.wait("trainer", "Ready")
+    novita.fault("status_before", "delete", status=503, times=3)
+    cluster.kubectl("delete", "gpui", "trainer", "--wait=false")
+    told = cluster.wait_reason("trainer", "NovitaUnreachable")
+    assert "Delete failed" in told["message"]
+    assert cluster.status("trainer")["state"] == "Deleting"
+    cluster.kubectl("wait", "gpui/trainer", "--for=delete", "--timeout=30s")
+    assert running_operator.metric("novita_operator_reconcile_errors_total", error="Unknown") == 3
+    assert [m for m in novita.machines() if m.group and m.status == "running" and m.name.startswith("test-")] == []
+
+
+@pytest.mark.usefixtures("running_operator")
 def test_a_reclaimed_spot_machine_is_reported_and_not_replaced(cluster: Cluster, novita: Simulator) -> None:
     cluster.apply("trainer")
     cluster.wait("trainer", "Ready")
@@ -153,6 +178,7 @@ def test_a_reclaimed_spot_machine_is_reported_and_not_replaced(cluster: Cluster,
     assert novita.journal("start") == []
 
 
+@pytest.mark.usefixtures("running_operator")
 def test_a_vanished_machine_is_replaced_once_it_is_proved_gone(cluster: Cluster, novita: Simulator) -> None:
     cluster.apply("trainer")
     cluster.wait("trainer", "Ready")
@@ -164,6 +190,7 @@ def test_a_vanished_machine_is_replaced_once_it_is_proved_gone(cluster: Cluster,
     assert novita.journal("get"), "the second reading asked for it alone"
 
 
+@pytest.mark.usefixtures("running_operator")
 def test_a_crashed_machine_is_started_again(cluster: Cluster, novita: Simulator) -> None:
     cluster.apply("trainer")
     cluster.wait("trainer", "Ready")

@@ -70,7 +70,7 @@ def test_up_gives_lines_that_work_and_ends_with_ctrl_c(tmp_path: Path) -> None:
         path = re.search(r"export PATH=(\S+):", said)
         assert kubeconfig is not None
         assert path is not None
-        environment = {"KUBECONFIG": kubeconfig[1], "PATH": path[1]}
+        environment = {"KUBECONFIG": kubeconfig[1], "KUBECACHEDIR": str(tmp_path), "PATH": path[1]}
         shown = subprocess.run(
             [f"{path[1]}/kubectl", "get", "gpui"], env=environment, capture_output=True, text=True, check=True
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from novita_operator import metrics
 from novita_operator.cloud.errors import CloudError, NotDone, NotSent, Throttled, Unauthorized
 
 
@@ -28,9 +27,9 @@ class Credentials:
         """
         key = self._look()
         if not key.isascii() or not key.isprintable() or not key:
-            raise NotSent("there is no usable Novita API key: store one in the operator's Secret")
+            raise NotSent("there is no usable Novita API key: give the operator one")
         if self._valid is False and not probe:
-            raise NotSent("Novita rejected the API key: store a valid one in the operator's Secret")
+            raise NotSent("Novita rejected the API key: give the operator a valid one")
         return key
 
     def judge(self, key: str, error: CloudError | None) -> None:
@@ -38,16 +37,12 @@ class Credentials:
         if key != self._last:
             return
         if isinstance(error, Unauthorized):
-            self._settle(valid=False)
+            self._valid = False
         elif error is None or (isinstance(error, NotDone) and not isinstance(error, NotSent | Throttled)):
-            self._settle(valid=True)
+            self._valid = True
 
     def _look(self) -> str:
         key = self._read().strip()
         if key != self._last:
             self._last, self._valid = key, None
         return key
-
-    def _settle(self, *, valid: bool) -> None:
-        self._valid = valid
-        metrics.CREDENTIALS_VALID.set(valid)

@@ -15,7 +15,7 @@ from novita_operator.cluster.recorder import Recorder
 from novita_operator.cluster.retained import Retained
 from novita_operator.control.launch import Launcher
 from novita_operator.control.memory import Memory
-from novita_operator.control.setbacks import hold_after
+from novita_operator.control.setbacks import Setbacks
 from novita_operator.decision.actions import (
     Decision,
     Deed,
@@ -47,10 +47,9 @@ class Hands:
         recorder: Recorder,
         memory: Memory,
         launcher: Launcher,
+        setbacks: Setbacks,
         *,
         may_act: Callable[[], bool],
-        random: Callable[[], float],
-        pace: float,
     ) -> None:
         self._cloud = cloud
         self._instances = instances
@@ -59,8 +58,7 @@ class Hands:
         self._memory = memory
         self._launcher = launcher
         self._may_act = may_act
-        self._random = random
-        self._pace = pace
+        self._setbacks = setbacks
 
     async def act(self, s: Situation, d: Decision, deed: Deed | ReadAlone) -> None:
         """Do it; returns when memory knows the outcome.
@@ -109,9 +107,7 @@ class Hands:
         except (Unknown, BadState) as error:
             logger.warning("start of %s is uncertain: %s", action.machine_id, error)
         except NotDone as error:
-            self._memory.entries[s.uid].hold = hold_after(
-                error, generation=s.instance.generation, now=s.now, pace=self._pace, random=self._random()
-            )
+            self._setbacks.remember(s, error)
             return
         self._asked(s, action.machine_id, Verb.START, action.retry)
 

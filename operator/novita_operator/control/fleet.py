@@ -95,7 +95,7 @@ class FleetPoller:
         self._brake = self._brake.see(frozenset(machine.id for machine in machines), memory.deleted.keys())
         fleet = Fleet.of(machines, cluster_id=memory.policy.cluster_id, begun=begun, suspect=self._brake.is_on)
         memory.fleet, memory.key_accepted, memory.trouble = fleet, True, ""
-        self._count(fleet)
+        metrics.FLEET_POLLS.labels("ok").inc()
         self._forget_the_gone(fleet)
         if before is not None and before.suspect != fleet.suspect:
             self._wake_all()
@@ -113,13 +113,6 @@ class FleetPoller:
         if self._memory.key_accepted is False:
             pause = self._slow
         return pause * (1 + _JITTER * (2 * self._random() - 1))
-
-    def _count(self, fleet: Fleet) -> None:
-        ours = sum(len(group) for group in fleet.ours.values())
-        metrics.FLEET_MACHINES.labels("ours").set(ours)
-        metrics.FLEET_MACHINES.labels("foreign").set(len(fleet.machines) - ours)
-        metrics.FLEET_SUSPECT.set(fleet.suspect)
-        metrics.FLEET_POLLS.labels("ok").inc()
 
     def _forget_the_gone(self, fleet: Fleet) -> None:
         """A delete is remembered while the machine may still be shown or its object is still to be released."""

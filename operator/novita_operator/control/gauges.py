@@ -1,37 +1,84 @@
-"""Metrics that are read from memory when somebody scrapes: what is gone from memory is gone from the metrics."""
+"""Metrics that are read from memory when somebody scrapes: what is gone from memory, or not known, has no series."""
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from novita_operator.control.catalogue import Catalogue
 from novita_operator.control.memory import Memory
+from novita_operator.control.orphans import Sweep
 from novita_operator.model.reasons import State
 
 _OBJECT = ("namespace", "gpuinstance")
 
 
+class _Family(NamedTuple):
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+    def gauge(self) -> GaugeMetricFamily:
+        return GaugeMetricFamily(self.name, self.help, labels=self.labels)
+
+
+INSTANCES = _Family("novita_gpu_instances", "Resources, by state.", ("state",))
+INFO = _Family(
+    "novita_gpu_instance_info",
+    "One resource, always 1; join on it for its facts.",
+    (*_OBJECT, "state", "product", "region", "billing_mode"),
+)
+PRICE = _Family("novita_gpu_instance_hourly_price_dollars", "USD per hour of a resource's machine.", _OBJECT)
+READY = _Family("novita_gpu_instance_ready", "1 while the resource is as wanted, else 0.", _OBJECT)
+FLEET_AGE = _Family("novita_fleet_age_seconds", "Age of the last complete list of the machines.")
+FLEET_MACHINES = _Family("novita_fleet_machines", "Machines in that list, ours and foreign ones.", ("owner",))
+FLEET_SUSPECT = _Family("novita_fleet_suspect", "1 while too many machines vanished at once to believe it.")
+KEY_ACCEPTED = _Family("novita_api_credentials_valid", "1 while Novita accepts the key, 0 after it was rejected.")
+ORPHANS = _Family("novita_operator_orphans", "Machines of ours whose resource is gone: a money leak.")
+RETAINED = _Family("novita_operator_retained", "Machines that were left running on purpose.")
+CACHES = _Family("novita_operator_cache_requests", "Look-ups in a cache, by result (hit or miss).", ("cache", "result"))
+GAUGES = (
+    INSTANCES,
+    INFO,
+    PRICE,
+    READY,
+    FLEET_AGE,
+    FLEET_MACHINES,
+    FLEET_SUSPECT,
+    KEY_ACCEPTED,
+    ORPHANS,
+    RETAINED,
+)
+
+
+def families() -> Iterator[Metric]:
+    """Everything that the collector yields, without values."""
+    yield from (family.gauge() for family in GAUGES)
+    yield CounterMetricFamily(*CACHES[:2], labels=CACHES.labels)
+
+
 class Gauges(Collector):
     """The one collector over memory; register it once."""
 
-    def __init__(self, memory: Memory, catalogue: Catalogue) -> None:
+    def __init__(self, memory: Memory, catalogue: Catalogue, sweep: Sweep) -> None:
         self._memory = memory
         self._catalogue = catalogue
+        self._sweep = sweep
+
+    def describe(self) -> Iterator[Metric]:
+        return families()
 
     def collect(self) -> Iterator[Metric]:
         """Called at every scrape."""
-        yield from self._instances()
-        yield self._fleet_age()
+        yield from self._resources()
+        yield from self._fleet()
+        yield from self._orphans()
         yield self._caches()
 
-    def describe(self) -> Iterator[Metric]:
-        """The families without values, for the registry's check and for the documentation."""
-        yield from families()
-
-    def _instances(self) -> Iterator[Metric]:
-        by_state, info, price, ready = (family for family in families()[:4])
+    def _resources(self) -> Iterator[Metric]:
+        by_state, info, price, ready = INSTANCES.gauge(), INFO.gauge(), PRICE.gauge(), READY.gauge()
         counts = Counter(instance.status.state or State.PENDING for instance in self._memory.instances())
         for state in State:
             by_state.add_metric([state], counts[state])
@@ -45,39 +92,35 @@ class Gauges(Collector):
                 price.add_metric(labels, float(status.hourly_price))
         yield from (by_state, info, price, ready)
 
-    def _fleet_age(self) -> Metric:
-        family = families()[4]
-        if self._memory.fleet is not None:
-            family.add_metric([], self._memory.clock.boot() - self._memory.fleet.begun)
-        return family
+    def _fleet(self) -> Iterator[Metric]:
+        fleet = self._memory.fleet
+        if fleet is not None:
+            ours = sum(len(group) for group in fleet.ours.values())
+            machines = FLEET_MACHINES.gauge()
+            machines.add_metric(["ours"], ours)
+            machines.add_metric(["foreign"], len(fleet.machines) - ours)
+            yield machines
+            yield _single(FLEET_AGE, self._memory.clock.boot() - fleet.begun)
+            yield _single(FLEET_SUSPECT, fleet.suspect)
+        if self._memory.key_accepted is not None:
+            yield _single(KEY_ACCEPTED, self._memory.key_accepted)
+
+    def _orphans(self) -> Iterator[Metric]:
+        found = self._sweep.found
+        if found is not None:
+            retained = sum(orphan.is_retained for orphan in found)
+            yield _single(ORPHANS, len(found) - retained)
+            yield _single(RETAINED, retained)
 
     def _caches(self) -> Metric:
-        family = families()[5]
+        family = CounterMetricFamily(*CACHES[:2], labels=CACHES.labels)
         for cache, (hits, misses) in self._catalogue.counts().items():
             family.add_metric([cache, "hit"], hits)
             family.add_metric([cache, "miss"], misses)
         return family
 
 
-def families() -> tuple[
-    GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily, CounterMetricFamily
-]:
-    """Fresh, empty families of everything that this collector yields."""
-    return (
-        GaugeMetricFamily("novita_gpu_instances", "Resources, by state.", labels=["state"]),
-        GaugeMetricFamily(
-            "novita_gpu_instance_info",
-            "One resource, always 1; join on it for its facts.",
-            labels=[*_OBJECT, "state", "product", "region", "billing_mode"],
-        ),
-        GaugeMetricFamily(
-            "novita_gpu_instance_hourly_price_dollars", "USD per hour of a resource's machine.", labels=_OBJECT
-        ),
-        GaugeMetricFamily("novita_gpu_instance_ready", "1 while the resource is as wanted, else 0.", labels=_OBJECT),
-        GaugeMetricFamily("novita_fleet_age_seconds", "Age of the last complete list of the machines."),
-        CounterMetricFamily(
-            "novita_operator_cache_requests",
-            "Look-ups in a cache, by result (hit or miss).",
-            labels=["cache", "result"],
-        ),
-    )
+def _single(family: _Family, value: float) -> Metric:
+    gauge = family.gauge()
+    gauge.add_metric([], value)
+    return gauge

@@ -10,11 +10,11 @@ import logging
 from collections.abc import Callable
 
 from novita_operator import metrics
-from novita_operator.cloud.errors import NoMoney, NotDone, NotSent, OutOfStock, Unauthorized, Unknown
+from novita_operator.cloud.errors import NotDone, NotSent, Unknown
 from novita_operator.cloud.port import Cloud
 from novita_operator.cluster.instances import Instances
 from novita_operator.control.memory import Memory
-from novita_operator.control.setbacks import hold_after
+from novita_operator.control.setbacks import Setbacks
 from novita_operator.decision.actions import Launch
 from novita_operator.decision.order import order
 from novita_operator.decision.situation import CallResult, CreateCall, Situation
@@ -33,22 +33,20 @@ class Launcher:
         cloud: Cloud,
         instances: Instances,
         memory: Memory,
+        setbacks: Setbacks,
         *,
         identity: str,
         may_act: Callable[[], bool],
         token: Callable[[], str],
-        random: Callable[[], float],
-        pace: float,
     ) -> None:
-        """`token` gives a fresh launch token, `pace` the seconds for which a refusal is remembered."""
+        """`token` gives a fresh launch token; `may_act` is false from the moment that the lease is lost."""
         self._cloud = cloud
         self._instances = instances
         self._memory = memory
+        self._setbacks = setbacks
         self._identity = identity
         self._may_act = may_act
         self._token = token
-        self._random = random
-        self._pace = pace
 
     async def launch(self, s: Situation, action: Launch) -> None:
         """One launch; what came of it is in memory.
@@ -68,7 +66,7 @@ class Launcher:
             logger.warning("launch of %s was refused: %s: %s", name, type(error).__name__, error)
             metrics.LAUNCHES.labels(type(error).__name__).inc()
             entry.create_call = CreateCall(name, CallResult.NOT_DONE)
-            self._remember_refusal(s, action.offer, error)
+            self._setbacks.remember(s, error, action.offer.shelf)
 
     async def _claim_and_create(self, s: Situation, action: Launch, wanted: Order) -> CreateCall:
         window = s.policy.claim_window / 3
@@ -108,19 +106,6 @@ class Launcher:
             retry=action.retry,
             bargain=_bargain(action.offer),
         )
-
-    def _remember_refusal(self, s: Situation, offer: Offer, error: NotDone) -> None:
-        """Stock belongs to an offer, money and key to the account, everything else to this object."""
-        memory = self._memory
-        hold = hold_after(error, generation=s.instance.generation, now=s.now, pace=self._pace, random=self._random())
-        if isinstance(error, OutOfStock) and hold.until is not None:
-            memory.refusals[offer.shelf] = hold.until
-        elif isinstance(error, NoMoney):
-            memory.hold = hold
-        elif isinstance(error, Unauthorized):
-            memory.key_accepted = False
-        else:
-            memory.entries[s.uid].hold = hold
 
 
 def _bargain(offer: Offer) -> Bargain:

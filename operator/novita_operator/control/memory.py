@@ -6,6 +6,7 @@ Kubernetes is the database; a restart begins with an empty memory and reaches th
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from novita_operator.control.clock import Clock
 from novita_operator.control.workqueue import Urgency
@@ -15,6 +16,15 @@ from novita_operator.model.instance import GpuInstance
 from novita_operator.model.machine import Fleet
 from novita_operator.model.market import Market, Shelf
 from novita_operator.model.resource import PowerState
+
+
+class Sight(StrEnum):
+    """How well the fleet is seen."""
+
+    NOT_YET = "no list yet"
+    SEEING = "the list is fresh"
+    BLIND = "no fresh list"
+    KEY_REJECTED = "the key is rejected"
 
 
 @dataclass(slots=True)
@@ -99,13 +109,13 @@ class Memory:
             return Urgency.STOP
         return Urgency.REST if entry.instance.claim else Urgency.CREATE
 
-    def sight(self) -> str:
-        """Whether the fleet is seen, not yet seen, or not seen any more; the rule `blind` draws the same lines."""
+    def sight(self) -> Sight:
+        """How well the fleet is seen; the rule `blind` draws the same lines."""
         if self.key_accepted is False:
-            return "key rejected"
+            return Sight.KEY_REJECTED
         if self.clock.boot() - (self.started if self.fleet is None else self.fleet.begun) > self.policy.fleet_max_age:
-            return "blind"
-        return "not yet" if self.fleet is None else "seeing"
+            return Sight.BLIND
+        return Sight.NOT_YET if self.fleet is None else Sight.SEEING
 
     def instances(self) -> Iterator[GpuInstance]:
         return (entry.instance for entry in self.entries.values())

@@ -5,6 +5,7 @@ there then was deleted; one that was made since cannot be missed.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 
@@ -13,9 +14,11 @@ from novita_operator.cloud.errors import CloudError, NotFound
 from novita_operator.cloud.port import Cloud, Fence
 from novita_operator.cluster.errors import ClusterError
 from novita_operator.cluster.instances import Instances
+from novita_operator.cluster.recorder import Recorder
 from novita_operator.cluster.retained import Retained
 from novita_operator.decision.orphans import Orphan, judge
 from novita_operator.model.machine import Fleet
+from novita_operator.model.notice import Notice, NoticeType, Subject
 
 MOST_PER_PASS = 5
 
@@ -28,6 +31,7 @@ class Sweep:
     def __init__(
         self, cloud: Cloud, instances: Instances, retained: Retained, *, cluster_id: str, namespaces: Sequence[str]
     ) -> None:
+        self.found: tuple[Orphan, ...] | None = None
         self._cloud = cloud
         self._instances = instances
         self._retained = retained
@@ -47,30 +51,32 @@ class Sweep:
             living.update(await self._instances.versions(namespace))
         return judge(fleet, living, self._namespaces, await self._retained.ids())
 
-    async def run(self, *, interval: float, deletes: bool, fence: Fence) -> None:
-        """Sweep every `interval` seconds until cancelled."""
+    async def run(self, recorder: Recorder, *, interval: float, deletes: bool, fence: Fence) -> None:
+        """Sweep every `interval` seconds until cancelled; `found` is what the last sweep saw, None if it could not."""
         while True:
             await asyncio.sleep(interval)
             try:
-                await self.sweep(deletes=deletes, fence=fence)
+                self.found = await self.look()
+                await self._deal_with(
+                    [orphan for orphan in self.found if not orphan.is_retained], recorder, fence, deletes=deletes
+                )
             except (CloudError, ClusterError) as error:
+                self.found = None
                 logger.warning("no sweep for orphans this time: %s", error)
 
-    async def sweep(self, *, deletes: bool, fence: Fence) -> None:
-        """One pass."""
-        found = await self.look()
-        orphans = [orphan for orphan in found if not orphan.is_retained]
-        metrics.ORPHANS.set(len(orphans))
-        metrics.RETAINED.set(len(found) - len(orphans))
-        for orphan in orphans:
-            logger.warning("orphan: machine %s (%s) of %s", orphan.machine.id, orphan.machine.name, orphan.machine.mark)
-        for orphan in orphans[: MOST_PER_PASS if deletes else 0]:
-            await self._delete(orphan, fence)
+    async def _deal_with(self, orphans: Sequence[Orphan], recorder: Recorder, fence: Fence, *, deletes: bool) -> None:
+        for number, orphan in enumerate(orphans):
+            machine = orphan.machine
+            assert machine.mark is not None, "only what bears our mark is judged"
+            will_delete = deletes and number < MOST_PER_PASS
+            note = f"Machine {machine.id} is billed and has no resource: {'deleted' if will_delete else 'delete it'}."
+            subject = Subject(machine.mark.namespace, machine.mark.name, machine.mark.uid)
+            recorder.emit(Notice(subject, NoticeType.WARNING, "Orphaned", "Sweep", note))
+            logger.warning("orphan of %s: %s", machine.mark, note)
+            if will_delete:
+                await self._delete(machine.id, fence)
 
-    async def _delete(self, orphan: Orphan, fence: Fence) -> None:
-        try:
-            await self._cloud.delete(orphan.machine.id, fence)
-        except NotFound:
-            return
+    async def _delete(self, machine_id: str, fence: Fence) -> None:
+        with contextlib.suppress(NotFound):
+            await self._cloud.delete(machine_id, fence)
         metrics.ORPHANS_DELETED.inc()
-        logger.warning("orphan %s deleted, as ORPHAN_POLICY says", orphan.machine.id)

@@ -18,9 +18,10 @@ from novita_operator.control.catalogue import Catalogue
 from novita_operator.control.fleet import FleetPoller
 from novita_operator.control.memory import Memory
 from novita_operator.control.patch import status_patch
+from novita_operator.control.setbacks import reason_of
 from novita_operator.control.workqueue import WorkQueue
 from novita_operator.decision.absence import is_absent
-from novita_operator.decision.actions import AwaitList, Decision, ReadAlone, ReadMarket, Record, Rest
+from novita_operator.decision.actions import AwaitList, Decision, Look, ReadMarket, Record, Rest
 from novita_operator.decision.decide import decide
 from novita_operator.decision.describe import describe
 from novita_operator.decision.notices import notices
@@ -78,48 +79,55 @@ class Reconciler:
             self._queue.forget(uid)
         except Conflict:
             await self._read_again(uid)
+        except ClusterError as error:
+            metrics.RECONCILE_ERRORS.labels(type(error).__name__).inc()
+            logger.warning("step failed: %s", error)
+            await self._read_again(uid, is_late=True)
         except Exception as error:
             metrics.RECONCILE_ERRORS.labels(type(error).__name__).inc()
-            if isinstance(error, CloudError | ClusterError):
-                logger.warning("step failed: %s", error)
-            else:
-                logger.exception("step failed")
-            await self._read_again(uid, is_late=True)
-        else:
-            self._queue.forget(uid)
+            logger.exception("step failed")
+            self._queue.add_rate_limited(uid, self._memory.urgency(uid))
 
     async def step(self, uid: str) -> None:
         """Observe and decide until there is nothing more to look at or do, then report.
 
         Raises:
-            CloudError, ClusterError: see `Hands.act`; nothing is lost, the step is made again.
+            ClusterError: the object has changed, or the API server is away; nothing is lost.
         """
         market: Market | None = None
         has_acted = False
         for _ in range(_MOST_LOOKS):
             s = self._observe(uid, market)
             d = decide(s)
-            match d.action:
-                case Rest() | Record():
-                    return await self._report(s, d)
-                case AwaitList():
-                    self._poller.await_list(uid)
-                    return await self._report(s, d)
-                case ReadMarket():
-                    market = await self._catalogue.market(s.instance.spec)
-                case ReadAlone():
-                    await self._hands.act(s, d, d.action)
-                case deed if has_acted:
-                    logger.debug("%s waits for the next step", deed)
-                    self._queue.add(uid, self._memory.urgency(uid))
-                    return None
-                case deed:
-                    has_acted = True
-                    metrics.RECONCILES.labels(type(deed).__name__).inc()
-                    await self._hands.act(s, d, deed)
-                    if uid not in self._memory.entries:
-                        return None
-        raise AssertionError(f"no rest after {_MOST_LOOKS} looks: {d}")
+            if isinstance(d.action, Rest | Record | AwaitList):
+                self._queue.forget(uid)
+                return await self._report(s, d)
+            if has_acted and not isinstance(d.action, Look):
+                return self._queue.add(uid, self._memory.urgency(uid))
+            has_acted = has_acted or not isinstance(d.action, Look)
+            try:
+                market = await self._carry_out(s, d) or market
+            except CloudError as error:
+                return await self._set_back(s, d, error)
+            if uid not in self._memory.entries:
+                return self._queue.forget(uid)
+        raise AssertionError(f"no rest after {_MOST_LOOKS} looks")
+
+    async def _carry_out(self, s: Situation, d: Decision) -> Market | None:
+        """Look or act; what is learned stands in memory, but for the market, which is only for this step."""
+        if isinstance(d.action, ReadMarket):
+            return await self._catalogue.market(s.instance.spec)
+        assert not isinstance(d.action, Rest | Record | AwaitList), "these are reported"
+        metrics.RECONCILES.labels(type(d.action).__name__).inc()
+        await self._hands.act(s, d, d.action)
+        return None
+
+    async def _set_back(self, s: Situation, d: Decision, error: CloudError) -> None:
+        """Novita did not do or say it: tell it, and come back later and later."""
+        metrics.RECONCILE_ERRORS.labels(type(error).__name__).inc()
+        logger.warning("%s failed: %s", type(d.action).__name__, error)
+        self._queue.add_rate_limited(s.uid, self._memory.urgency(s.uid))
+        await self._report(s, Decision(Rest(), reason_of(error), f"{type(d.action).__name__} failed: {error}"))
 
     def _observe(self, uid: str, market: Market | None) -> Situation:
         s = self._memory.situation(uid, market)
@@ -131,6 +139,8 @@ class Reconciler:
         """Status, Events, and when to look again."""
         metrics.RECONCILES.labels(type(d.action).__name__).inc()
         self._poller.watch(s.uid, closely=d.reason not in _AT_REST)
+        if isinstance(d.action, AwaitList):
+            self._poller.await_list(s.uid)
         if d.again is not None:
             self._queue.add_after(s.uid, d.again, self._memory.urgency(s.uid))
         if d.quiet:

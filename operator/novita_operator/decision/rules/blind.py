@@ -10,7 +10,7 @@ def blind(s: Situation) -> Decision | None:
         return Decision(
             Rest(),
             Reason.KEY_REJECTED,
-            "Novita does not accept the API key: put a valid key into the operator's Secret.",
+            "Novita does not accept the API key: give the operator a valid one.",
         )
     if s.fleet is not None and s.boot - s.fleet.begun <= s.policy.fleet_max_age:
         return None
