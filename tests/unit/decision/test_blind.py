@@ -9,7 +9,7 @@ from novita_operator.model.reasons import Reason
 REJECTED = Decision(
     Rest(),
     Reason.KEY_REJECTED,
-    "Novita does not accept the API key: put a valid key into the operator's Secret.",
+    "Novita does not accept the API key: give the operator a valid one.",
 )
 
 
