@@ -39,7 +39,7 @@ def test_the_image_holds_a_working_operator_that_needs_no_source_folder(installe
 
 
 def test_every_module_that_the_operator_imports_is_in_the_image(installed: Path):
-    command = [installed / "bin" / "python", "-c", "import novita_operator.app, novita_simulator"]
+    command = [str(installed / "bin" / "python"), "-c", "import novita_operator.app, novita_simulator"]
     assert subprocess.run(command, cwd="/", check=False).returncode == 0
 
 

@@ -271,4 +271,5 @@ def claim(instance: GpuInstance, launch: int = 1) -> Claim:
 
 
 def counted(write: str, result: str) -> float:
-    return KUBERNETES_WRITES.labels(write, result)._value.get()  # noqa: SLF001  the client has no public reader
+    value: float = KUBERNETES_WRITES.labels(write, result)._value.get()  # noqa: SLF001  the client has no public reader
+    return value

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -51,8 +52,7 @@ async def test_a_leader_renews_for_as_long_as_it_lives(start: Start, plane: Cont
     await until(first.is_leading)
     for _ in range(3):
         clock.seconds += DURATIONS.renew_deadline * 0.9
-        left = first.seconds_left()
-        await until(lambda left=left: first.seconds_left() > left)
+        await until(partial(has_more_left, first, first.seconds_left()))
     assert not task.done()
     assert record(plane, namespace)["leaseTransitions"] == 1
 
@@ -157,6 +157,10 @@ async def a_look(clock: HandTurned) -> None:
     """Until a standby has begun to look at the lease after now, and has finished."""
     seen = clock.reads
     await until(lambda: clock.reads >= seen + 2 * READS_OF_A_LOOK)
+
+
+def has_more_left(elector: Elector, seconds: float) -> bool:
+    return elector.seconds_left() > seconds
 
 
 def record(plane: ControlPlane, namespace: str) -> dict[str, Any]:

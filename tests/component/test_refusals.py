@@ -36,47 +36,47 @@ def too_dear(novita: Simulator) -> Callable[[], None]:
     return lambda: novita.set_price("4090.16c62g", spot_price=9000)
 
 
-def deleted_template(novita: Simulator) -> Callable[[], None]:
+def deleted_template(novita: Simulator) -> None:
     novita.delete_template("901")
-    return lambda: None
 
 
-def nothing(_: Simulator) -> Callable[[], None]:
-    return lambda: None
+def nothing(_: Simulator) -> None:
+    """The spec itself is the trouble."""
 
 
-Trouble = Callable[[Simulator], Callable[[], None]]
+Trouble = Callable[[Simulator], Callable[[], None] | None]
+"""Makes it, and gives back what mends it at Novita."""
 
-CASES: dict[str, tuple[Trouble, dict[str, Any], str, str, bool]] = {
-    "no stock": (no_stock, {}, "NoStock", "No RTX 4090 24GB is free", True),
-    "stock gone between look and create": (out_of_stock_on_create, {}, "NoStock", "No RTX 4090 24GB is free", True),
-    "too dear": (too_dear, {"billing": {"maxPricePerHour": "0.10"}}, "TooExpensive", "above billing.maxPrice", True),
+CASES: dict[str, tuple[Trouble, dict[str, Any], str, str, bool]] = {  # the last: whether it stalls
+    "no stock": (no_stock, {}, "NoStock", "No RTX 4090 24GB is free", False),
+    "stock gone between look and create": (out_of_stock_on_create, {}, "NoStock", "No RTX 4090 24GB is free", False),
+    "too dear": (too_dear, {"billing": {"maxPricePerHour": "0.10"}}, "TooExpensive", "above billing.maxPrice", False),
     "no money": (no_money, {}, "NoMoney", "top it up", True),
-    "quota": (quota, {}, "QuotaExceeded", "may not have more machines", True),
-    "unknown product": (nothing, {"productName": "RTX 9090"}, "ProductNotFound", "check productName", False),
-    "unknown region": (nothing, {"regions": ["XX-01"]}, "RegionNotFound", "Novita has no region XX-01", False),
-    "deleted template": (deleted_template, {"templateId": "901"}, "TemplateNotFound", "no template 901", False),
-    "unknown credential": (nothing, {"imageAuthId": "ra-9"}, "CredentialNotFound", "no registry credential", False),
+    "quota": (quota, {}, "QuotaExceeded", "may not have more machines", False),
+    "unknown product": (nothing, {"productName": "RTX 9090"}, "ProductNotFound", "check productName", True),
+    "unknown region": (nothing, {"regions": ["XX-01"]}, "RegionNotFound", "Novita has no region XX-01", True),
+    "deleted template": (deleted_template, {"templateId": "901"}, "TemplateNotFound", "no template 901", True),
+    "unknown credential": (nothing, {"imageAuthId": "ra-9"}, "CredentialNotFound", "no registry credential", True),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.usefixtures("running_operator")
 def test_a_refusal_is_told_and_retried_and_hides_nobody_else(cluster: Cluster, novita: Simulator, case: str) -> None:
-    make_trouble, spec, reason, sentence, passes = CASES[case]
+    make_trouble, spec, reason, sentence, stalls = CASES[case]
     cluster.apply("bystander")
     cluster.wait("bystander", "Ready")
-    end_trouble = make_trouble(novita)
+    mend = make_trouble(novita)
     cluster.apply("trainer", **spec)
     told = cluster.wait_reason("trainer", reason)
     assert sentence in told["message"]
     eventually(lambda: [e for e in cluster.events("trainer") if e["reason"] == reason], "an Event says so")
     stalled = cluster.condition("trainer", "Stalled").get("status") == "True"
-    assert stalled is not passes, "stalled means that somebody must do something"
+    assert stalled is stalls, "stalled means that somebody must do something"
     cluster.patch("bystander", {"spec": {"powerState": "Stopped"}})
     cluster.wait_reason("bystander", "Stopped")
-    end_trouble()
-    if passes:
+    if mend is not None:
+        mend()
         cluster.wait("trainer", "Ready")
         assert cluster.condition("trainer", "Stalled") == {}
 

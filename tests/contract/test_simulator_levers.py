@@ -9,6 +9,7 @@ import pytest
 
 from novita_simulator import seed
 from novita_simulator.client import Simulator
+from novita_simulator.faults import Kind
 from novita_simulator.machine import OWNER_ENV
 from novita_simulator.operations import BASE
 from novita_simulator.running import running
@@ -204,7 +205,7 @@ def test_waiting_for_a_fault_that_nobody_meets_times_out(simulator: Simulator):
 
 
 @pytest.mark.parametrize(("kind", "status"), [("html_403", 403), ("html_200", 200)])
-def test_the_edge_answers_html_without_asking_novita(simulator: Simulator, caller: Caller, kind: str, status: int):
+def test_the_edge_answers_html_without_asking_novita(simulator: Simulator, caller: Caller, kind: Kind, status: int):
     simulator.fault(kind, "create")
     response = caller.create()
     assert (response.status_code, response.headers["Content-Type"]) == (status, "text/html; charset=utf-8")

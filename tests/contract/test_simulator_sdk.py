@@ -59,7 +59,8 @@ def test_a_created_instance_is_read_back_as_it_was_ordered(client: NovitaClient)
     instance = client.gpu.instances.get(created(client, "read-back"))
     assert (instance.name, instance.status, instance.cluster_id) == ("read-back", Status.to_create, seed.CALIFORNIA)
     assert (instance.cpu_num, instance.memory, instance.gpu_num) == ("32", "124", "2")
-    assert instance.billing_mode == BillingMode.spot
+    assert instance.billing_mode is not None
+    assert instance.billing_mode.value == BillingMode.spot.value
     assert [(env.key, env.value) for env in instance.envs or []] == [("OWNER_TOKEN", "op-7f3c")]
 
 

@@ -60,7 +60,8 @@ async def fails(call: Awaitable[object], error: type[CloudError]) -> CloudError:
 
 
 async def never() -> str:
-    return await asyncio.get_running_loop().create_future()
+    await asyncio.Event().wait()
+    raise AssertionError("nobody sets it")
 
 
 @virtual_time

@@ -115,7 +115,8 @@ def test_an_answer_without_ports_says_nothing_about_them():
 
 
 def test_every_field_but_the_id_may_be_broken():
-    for broken in (None, [], {}, 0, "", "\ud800", [None], [[]], {"state": 1}):
+    garbage: tuple[object, ...] = (None, [], {}, 0, "", "\ud800", [None], [[]], {"state": 1})
+    for broken in garbage:
         changes: dict[str, object] = dict.fromkeys(ITEM, broken) | {"id": "m-1"}
         assert machine(**changes).id == "m-1"
 
@@ -150,7 +151,8 @@ def test_what_is_no_list_is_no_list(answer: object):
 
 
 def test_no_machines_is_a_list():
-    for instances in ([], None):
+    empty: tuple[object, ...] = ([], None)
+    for instances in empty:
         assert wire.read_page(fields({"instances": instances, "total": "0"})) == wire.Page((), 0)
 
 
@@ -259,13 +261,15 @@ def test_a_template_does_not_show_its_values():
 
 
 def test_every_field_of_a_template_but_the_id_may_be_broken():
-    for broken in (None, [], {}, 0, "", [None], [{"ports": None, "type": None}]):
+    garbage: tuple[object, ...] = (None, [], {}, 0, "", [None], [{"ports": None, "type": None}])
+    for broken in garbage:
         changes: dict[str, object] = dict.fromkeys(TEMPLATE, broken) | {"Id": 901}
         assert template(**changes).id == "901"
 
 
 def test_an_answer_without_a_template_is_not_found():
-    for answer in ({}, {"template": None}, {"template": {}}):
+    answers: tuple[dict[str, object], ...] = ({}, {"template": None}, {"template": {}})
+    for answer in answers:
         with pytest.raises(NotFound):
             wire.template_reader("901")(fields(answer))
 

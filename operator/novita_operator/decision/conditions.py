@@ -70,7 +70,7 @@ def spot_reclaim(s: Situation, _: Decision) -> Fact | None:
 
 
 def reconciling(_: Situation, d: Decision) -> Fact | None:
-    if d.reason in _AS_WANTED or d.reason in NEEDS_PEOPLE:
+    if d.reason in _AS_WANTED | NEEDS_PEOPLE | {Reason.PAUSED}:
         return None
     return Fact("True", d.reason, d.message)
 

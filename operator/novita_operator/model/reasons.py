@@ -86,8 +86,9 @@ NEEDS_PEOPLE = frozenset(
         Reason.REFUSED,
         Reason.TOO_MANY_RETRIES,
         Reason.SPOT_RECLAIMED,
+        Reason.NO_MONEY,
         Reason.FROZEN,
         Reason.NOT_OURS,
     }
 )
-"""Reasons that no waiting mends: `Stalled=True`, which Helm, Flux and Argo CD show as failed."""
+"""Reasons that waiting alone does not mend: `Stalled=True`, which Helm, Flux and Argo CD show as failed."""

@@ -52,11 +52,17 @@ def test_it_goes_off_when_the_machines_are_back() -> None:
 
 
 def test_the_second_doubtful_list_is_still_doubted() -> None:
-    assert seen(machines(10), machines(1), machines(1)) == Brake(machines(10), 2)
+    assert seen(machines(10), machines(1), machines(1)) == Brake(machines(10), 2, machines(1))
 
 
 def test_the_third_is_believed() -> None:
     assert seen(machines(10), machines(1), machines(1), machines(1)) == Brake(machines(1))
+
+
+def test_lists_that_lack_other_machines_each_time_do_not_agree() -> None:
+    lists = [machines(10), machines(10, first=10), machines(10, first=20)]
+    assert seen(machines(30), *lists).is_on
+    assert not seen(machines(30), *lists, lists[-1], lists[-1]).is_on
 
 
 def test_what_is_missed_is_missed_from_the_last_list_that_was_believed() -> None:

@@ -36,6 +36,7 @@ FOR_PEOPLE = {
     Reason.TOO_MANY_RETRIES,
     Reason.SPOT_RECLAIMED,
     Reason.NO_MONEY,
+    Reason.NO_MONEY,
     Reason.FROZEN,
     Reason.NOT_OURS,
 }
@@ -52,10 +53,10 @@ def test_ready_means_that_what_is_seen_is_what_is_wanted(reason: Reason) -> None
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_what_is_not_as_wanted_is_either_worked_on_or_stuck(reason: Reason) -> None:
+def test_what_is_not_as_wanted_is_either_worked_on_or_stuck_unless_paused(reason: Reason) -> None:
     told = Fact("True", reason, "A sentence.")
     is_stuck = reason in FOR_PEOPLE
-    is_worked_on = not is_stuck and reason not in AS_WANTED | {Reason.PAUSED}
+    is_worked_on = not is_stuck and reason not in AS_WANTED | {Reason.PAUSED} | {Reason.PAUSED}
     assert stalled(situation(), because(reason)) == (told if is_stuck else None)
     assert reconciling(situation(), because(reason)) == (told if is_worked_on else None)
 
