@@ -140,7 +140,8 @@ class Hands:
         logger.info("deleted machine %s: %s", action.machine_id, action.cause)
         if action.cause is DeleteCause.DUPLICATE:
             metrics.DUPLICATES_DELETED.inc()
-            self._recorder.emit(notice(s.instance, d, Reason.DUPLICATE, d.message))
+        if action.cause is not DeleteCause.RESOURCE_DELETED:
+            self._recorder.emit(notice(s.instance, d, d.reason, d.message))
 
     async def _release(self, s: Situation, d: Decision, action: Release) -> None:
         """What is retained is written down first: a machine that nobody knows of is a leak."""

@@ -19,7 +19,7 @@ from novita_operator.decision.actions import Launch
 from novita_operator.decision.order import order
 from novita_operator.decision.situation import CallResult, CreateCall, Situation
 from novita_operator.model.claim import Bargain, Claim
-from novita_operator.model.market import Offer, Order
+from novita_operator.model.market import Offer, Order, usd
 from novita_operator.model.naming import machine_name
 
 logger = logging.getLogger(__name__)
@@ -115,5 +115,5 @@ def _bargain(offer: Offer) -> Bargain:
         region_id=offer.region_id,
         region=offer.region,
         billing_mode=offer.billing,
-        hourly_price=f"{offer.hourly_price.normalize():f}",
+        hourly_price=usd(offer.hourly_price),
     )

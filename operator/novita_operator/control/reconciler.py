@@ -21,7 +21,7 @@ from novita_operator.control.patch import status_patch
 from novita_operator.control.setbacks import reason_of
 from novita_operator.control.workqueue import WorkQueue
 from novita_operator.decision.absence import is_absent
-from novita_operator.decision.actions import AwaitList, Decision, Look, ReadMarket, Record, Rest
+from novita_operator.decision.actions import AwaitList, Decision, Look, ReadAlone, ReadMarket, Record, Rest
 from novita_operator.decision.decide import decide
 from novita_operator.decision.describe import describe
 from novita_operator.decision.notices import notices
@@ -127,12 +127,18 @@ class Reconciler:
         metrics.RECONCILE_ERRORS.labels(type(error).__name__).inc()
         logger.warning("%s failed: %s", type(d.action).__name__, error)
         self._queue.add_rate_limited(s.uid, self._memory.urgency(s.uid))
-        await self._report(s, Decision(Rest(), reason_of(error), f"{type(d.action).__name__} failed: {error}"))
+        told = f"{type(d.action).__name__} failed: {error}"
+        quiet = d.quiet and isinstance(d.action, ReadAlone)  # a look more or less is nobody's news
+        await self._report(s, Decision(Rest(), reason_of(error), told, quiet=quiet))
 
     def _observe(self, uid: str, market: Market | None) -> Situation:
-        s = self._memory.situation(uid, market)
+        """What is proved stays proved until the machine is seen again: then all readings of absence are void."""
+        s, entry = self._memory.situation(uid, market), self._memory.entries[uid]
+        if s.machine is not None and (entry.alone or entry.proved_gone):
+            entry.alone, entry.proved_gone = None, ""
+            return self._memory.situation(uid, market)
         if s.trace is not None and is_absent(s, s.trace):
-            self._memory.entries[uid].proved_gone = s.trace.name
+            entry.proved_gone = s.trace.name
         return s
 
     async def _report(self, s: Situation, d: Decision) -> None:

@@ -62,7 +62,7 @@ def _is_shown(fleet: Fleet, trace: Trace, uid: str) -> bool:
 def _is_removed(s: Situation, trace: Trace) -> bool:
     """Whether Novita itself says `removed` of this very machine."""
     shown = s.fleet.machines.get(trace.machine_id or "") if s.fleet else None
-    return shown is not None and shown.state is MachineState.REMOVED
+    return shown is not None
 
 
 def _was_just_shown_alone(s: Situation, trace: Trace) -> bool:

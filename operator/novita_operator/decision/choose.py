@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from novita_operator.model.market import Market, Offer, Product, Region, Shelf
+from novita_operator.model.market import Market, Offer, Product, Region, Shelf, usd
 from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import BillingMode, RegionPolicy, Spec, SpotFallback
 from novita_operator.model.status import Placement
@@ -100,9 +100,10 @@ def _objection(spec: Spec, disk: int, offer: Offer, product: Product) -> _Verdic
     cap = spec.billing.price_cap
     if cap is not None and offer.hourly_price > cap:
         return _Verdict(Reason.TOO_EXPENSIVE, f"above the cap of {cap} USD per hour")
-    if disk < product.min_disk_gb or (product.max_disk_gb and disk > product.max_disk_gb):
-        limits = f"{product.min_disk_gb} to {product.max_disk_gb} GB"
-        return _Verdict(Reason.UNSUITABLE, f"a disk of {disk} GB is outside {limits}")
+    if disk < product.min_disk_gb:
+        return _Verdict(Reason.UNSUITABLE, f"a disk of {disk} GB is below its least, {product.min_disk_gb} GB")
+    if product.max_disk_gb and disk > product.max_disk_gb:
+        return _Verdict(Reason.UNSUITABLE, f"a disk of {disk} GB is above its most, {product.max_disk_gb} GB")
     return None
 
 
@@ -125,11 +126,12 @@ def _nothing(spec: Spec, passed_over: list[tuple[Offer, _Verdict]], now: datetim
         return Choice(None, looked_at, Reason.NO_STOCK, f"No {wanted} is free in the wanted regions just now.", again)
     if Reason.TOO_EXPENSIVE in reasons:
         cheapest = min(offer.hourly_price for offer, verdict in passed_over if verdict.reason is Reason.TOO_EXPENSIVE)
-        message = f"The cheapest {wanted} costs {cheapest} USD per hour, above billing.maxPricePerHour."
+        message = f"The cheapest {wanted} costs {usd(cheapest)} USD per hour, above billing.maxPricePerHour."
         return Choice(None, looked_at, Reason.TOO_EXPENSIVE, message, again)
     if Reason.UNSUITABLE in reasons:
         return Choice(None, looked_at, Reason.UNSUITABLE, f"{wanted}: {looked_at[0].verdict}: change rootDiskSizeGB.")
-    message = f"Novita sells no {wanted} as {spec.billing.mode} in the wanted regions: check productName or productId."
+    modes = " or ".join(wanted_modes(spec))
+    message = f"Novita sells no {wanted} as {modes} in the wanted regions: check productName or productId."
     return Choice(None, (), Reason.PRODUCT_NOT_FOUND, message)
 
 
@@ -138,7 +140,7 @@ def _placement(offer: Offer, verdict: _Verdict) -> Placement:
         product_id=offer.product_id,
         region=offer.region,
         billing_mode=offer.billing,
-        hourly_price=str(offer.hourly_price),
+        hourly_price=usd(offer.hourly_price),
         verdict=verdict.text,
         blocked_until=verdict.until,
     )

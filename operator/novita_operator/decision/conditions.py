@@ -17,6 +17,7 @@ _AS_WANTED = frozenset({Reason.RUNNING, Reason.STOPPED})
 _NOT_KNOWN = frozenset(
     {Reason.NOVITA_UNREACHABLE, Reason.KEY_REJECTED, Reason.UNKNOWN_STATE, Reason.BRAKED, Reason.PAUSED}
 )
+_NOT_SEEN = _NOT_KNOWN | {Reason.VANISHED, Reason.LAUNCH_UNCERTAIN, Reason.NOT_OURS}
 
 
 class Fact(NamedTuple):
@@ -34,7 +35,7 @@ def ready(_: Situation, d: Decision) -> Fact:
 
 
 def running(s: Situation, d: Decision) -> Fact:
-    if d.reason in _NOT_KNOWN:
+    if d.reason in _NOT_SEEN:
         return Fact("Unknown", d.reason)
     if s.machine is not None and s.machine.state is MachineState.RUNNING:
         return Fact("True", Reason.RUNNING)

@@ -74,13 +74,13 @@ def _particulars(s: Situation) -> dict[str, Any]:
         "billing_mode": (machine and machine.billing) or (bargain and bargain.billing_mode) or before.billing_mode,
         "hourly_price": (bargain and bargain.hourly_price) or before.hourly_price,
         "created_time": s.claim.at if s.claim else before.created_time,
-        "endpoints": _endpoints(machine),
+        "endpoints": before.endpoints if machine is None else _endpoints(machine),
         **_times(s, machine),
     }
 
 
-def _endpoints(machine: Machine | None) -> tuple[PublishedPort, ...]:
-    if machine is None or machine.state is not MachineState.RUNNING:
+def _endpoints(machine: Machine) -> tuple[PublishedPort, ...]:
+    if machine.state is not MachineState.RUNNING:
         return ()
     published = sorted(machine.endpoints or (), key=lambda endpoint: endpoint.port)
     return tuple(PublishedPort(port=e.port, protocol=e.protocol, address=e.address) for e in published if e.address)
@@ -90,11 +90,11 @@ def _times(s: Situation, machine: Machine | None) -> dict[str, datetime | None]:
     """When it last came up and went down: Novita's word, else the moment when that was first seen."""
     before = s.instance.status if s.was_recorded else Status()
     up, down = before.started_time, before.stopped_time
+    was_up_last = up is not None and (down is None or up > down)
     if machine is not None and machine.state is MachineState.RUNNING:
-        up = machine.started or (up if before.state is State.RUNNING else None) or s.now
+        up = machine.started or (up if was_up_last else None) or s.now
     if machine is not None and machine.state is MachineState.EXITED:
-        went_down_since = up is None or (down is not None and down >= up)
-        down = machine.stopped or (down if went_down_since else None) or s.now
+        down = machine.stopped or (None if was_up_last else down) or s.now
     return {"started_time": up, "stopped_time": down}
 
 

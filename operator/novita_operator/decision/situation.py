@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from novita_operator.model.claim import Claim
 from novita_operator.model.instance import GpuInstance
-from novita_operator.model.machine import Fleet, Machine, MachineState
+from novita_operator.model.machine import GOING_AWAY, Fleet, Machine, MachineState
 from novita_operator.model.market import Market, Shelf
 from novita_operator.model.naming import is_named_for
 from novita_operator.model.reasons import Reason
@@ -168,12 +168,19 @@ class Situation:
 
     @cached_property
     def machine(self) -> Machine | None:
-        """The machine that the claim names, as the list shows it; by id where it is recorded, else the oldest."""
+        """The machine that the claim names, as the list shows it; by id where it is recorded, else the least id."""
         if self.claim is None:
             return None
         named = [machine for machine in self.ours if machine.name == self.claim.machine]
         recorded = self.instance.recorded_id
         return next((m for m in named if m.id == recorded), None) or min(named, key=lambda m: m.id, default=None)
+
+    def is_being_deleted(self, machine: Machine) -> bool:
+        """Its delete was acknowledged, and no list that is late enough to tell shows it going on all the same."""
+        at = self.deleted.get(machine.id)
+        if at is None or self.fleet is None:
+            return False
+        return machine.state in GOING_AWAY or self.fleet.begun <= at + self.policy.list_lag
 
     @property
     def strangers(self) -> tuple[Machine, ...]:

@@ -106,10 +106,12 @@ class Machine:
 
     @property
     def is_reclaimed(self) -> bool:
-        """A spot machine that was taken back (API reference 8.3): it stopped, and the notice says why."""
-        return self.state is MachineState.EXITED and (
-            self.spot is SpotStatus.TERMINATED or (self.billing is BillingMode.SPOT and self.reclaim_at is not None)
-        )
+        """A spot machine that was taken back (API reference 8.3), not one that stopped before its notice ran out."""
+        if self.state is not MachineState.EXITED:
+            return False
+        if self.spot is SpotStatus.TERMINATED or self.reclaim_at is None:
+            return self.spot is SpotStatus.TERMINATED
+        return self.billing is BillingMode.SPOT and (self.stopped is None or self.stopped >= self.reclaim_at)
 
     @property
     def has_every_endpoint(self) -> bool:

@@ -58,6 +58,11 @@ class Market:
     missing: tuple[Reason, str] | None = None
 
 
+def usd(amount: Decimal) -> str:
+    """An amount as people write it: no exponent, no zeros at the end."""
+    return f"{amount.normalize():f}"
+
+
 class Shelf(NamedTuple):
     """What a remembered refusal is about (design 6)."""
 

@@ -85,6 +85,7 @@ NEEDS_PEOPLE = frozenset(
         Reason.UNSUITABLE,
         Reason.REFUSED,
         Reason.TOO_MANY_RETRIES,
+        Reason.STARTUP_TIMEOUT,
         Reason.SPOT_RECLAIMED,
         Reason.NO_MONEY,
         Reason.FROZEN,

@@ -19,7 +19,8 @@ def lost_claim(s: Situation) -> Decision | None:
         return None
     if s.claim is not None:
         return None if s.instance.has_finalizer else _put_back(s.claim)
-    if s.remembered is not None:
+    shown = {machine.name for machine in s.ours if machine.state not in GOING_AWAY}
+    if s.remembered is not None and (not shown or s.remembered.machine in shown):
         return _put_back(s.remembered)
     if s.ours:
         return _put_back(_rebuilt(s, _most_likely(s)))
@@ -73,7 +74,7 @@ def _most_likely(s: Situation) -> Machine:
     remembered = s.instance.status.instance_id
     return min(
         s.ours,
-        key=lambda m: (m.state in GOING_AWAY or m.id in s.deleted, m.id != remembered, m.created or s.now, m.id),
+        key=lambda m: (m.state in GOING_AWAY or s.is_being_deleted(m), m.id != remembered, m.created or s.now, m.id),
     )
 
 

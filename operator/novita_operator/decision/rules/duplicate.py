@@ -13,7 +13,7 @@ def duplicate(s: Situation) -> Decision | None:
     if s.claim is None or (s.instance.is_deleting and not retains):
         return None
     for machine in s.strangers:
-        if machine.id not in s.deleted and machine.state not in GOING_AWAY:
+        if machine.state not in GOING_AWAY and not s.is_being_deleted(machine):
             return Decision(
                 Delete(machine.id, DeleteCause.DUPLICATE),
                 Reason.DUPLICATE,

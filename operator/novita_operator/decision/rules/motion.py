@@ -1,7 +1,9 @@
 """Novita is at work on the machine: wait, and do not ask twice."""
 
+import math
+
 from novita_operator.decision.actions import Decision, Rest
-from novita_operator.decision.rules.startup import COMING_UP_NOTE, has_run, seconds_left_to_start
+from novita_operator.decision.rules.startup import COMING_UP_NOTE, is_given_up, seconds_left_to_start
 from novita_operator.decision.situation import Situation, Verb
 from novita_operator.model.machine import COMING_UP, GOING_AWAY, GOING_DOWN, Machine, MachineState
 from novita_operator.model.reasons import Reason
@@ -11,7 +13,7 @@ def in_motion(s: Situation) -> Decision | None:
     machine = s.machine
     if machine is None:
         return None
-    if machine.state in GOING_AWAY or machine.id in s.deleted:
+    if machine.state in GOING_AWAY or s.is_being_deleted(machine):
         return Decision(Rest(), Reason.RETRYING, "The machine is being removed at Novita.")
     if machine.state in GOING_DOWN:
         return Decision(Rest(), Reason.STOPPING, "The machine is stopping.")
@@ -23,11 +25,11 @@ def in_motion(s: Situation) -> Decision | None:
 
 
 def _coming_up(s: Situation, machine: Machine) -> Decision | None:
-    left = seconds_left_to_start(s)
-    if left <= 0 and not has_run(s, machine):
+    left = seconds_left_to_start(s, machine)
+    again = left if 0 < left < math.inf else None
+    if is_given_up(s, machine):
         return None
     if not s.wants_running:
-        again = left if left > 0 else None
         return Decision(Rest(), Reason.STOPPING, "The machine is coming up and can be stopped only then.", again=again)
     if left <= 0:
         return Decision(
@@ -35,7 +37,7 @@ def _coming_up(s: Situation, machine: Machine) -> Decision | None:
             Reason.STARTUP_TIMEOUT,
             "The machine does not come up in time. It ran before, so its disk may hold data: it is not deleted.",
         )
-    return Decision(Rest(), Reason.STARTING, COMING_UP_NOTE, again=left)
+    return Decision(Rest(), Reason.STARTING, COMING_UP_NOTE, again=again)
 
 
 def _just_asked(s: Situation, machine: Machine) -> Decision | None:

@@ -17,7 +17,7 @@ def release(s: Situation) -> Decision | None:
     if s.instance.spec.deletion_policy is DeletionPolicy.RETAIN:
         return _let_go(s, _known_ids(s))
     for machine in s.ours:
-        if machine.id not in s.deleted:
+        if not s.is_being_deleted(machine):
             return Decision(Delete(machine.id, DeleteCause.RESOURCE_DELETED), Reason.DELETING, _DELETING, quiet=True)
     if s.ours:
         return Decision(Rest(), Reason.DELETING, _DELETING, quiet=True)

@@ -1,5 +1,7 @@
 """A machine that never comes up is billed all the same: it is deleted, and the next launch tries elsewhere."""
 
+import math
+
 from novita_operator.decision.actions import Decision, Delete, DeleteCause
 from novita_operator.decision.situation import Situation
 from novita_operator.model.machine import COMING_BACK, COMING_UP, Machine
@@ -10,31 +12,33 @@ COMING_UP_NOTE = "The machine is coming up."
 
 
 def startup_timeout(s: Situation) -> Decision | None:
-    """`in_motion` has kept back what is in time, and what ran before and may hold data."""
-    machine = s.machine
-    if machine is None or machine.state not in COMING_UP:
+    if s.machine is None or not is_given_up(s, s.machine):
         return None
     return Decision(
-        Delete(machine.id, DeleteCause.STARTUP_TIMEOUT),
+        Delete(s.machine.id, DeleteCause.STARTUP_TIMEOUT),
         Reason.STARTUP_TIMEOUT,
-        f"Machine {machine.name} did not come up within {timeout(s):.0f} s: deleted, to be launched anew.",
+        f"Machine {s.machine.name} did not come up within {_timeout(s):.0f} s: deleted, to be launched anew.",
     )
 
 
-def has_run(s: Situation, machine: Machine) -> bool:
-    """Whether the machine ever ran, so that its disk may hold somebody's data."""
+def is_given_up(s: Situation, machine: Machine) -> bool:
+    """Late, and never ran: what ran before may hold somebody's data, and is not deleted for being slow."""
+    return machine.state in COMING_UP and not _has_run(s, machine) and seconds_left_to_start(s, machine) <= 0
+
+
+def seconds_left_to_start(s: Situation, machine: Machine) -> float:
+    """Counted from the launch or from our last start; without end for a start that was not ours."""
+    retries = s.instance.status.retries
+    began = [s.claim.at] if s.claim is not None and not _has_run(s, machine) else []
+    if retries is not None:
+        began.append(retries.last_time)
+    return _timeout(s) - (s.now - max(began)).total_seconds() if began else math.inf
+
+
+def _has_run(s: Situation, machine: Machine) -> bool:
     recorded = s.was_recorded and s.instance.status.started_time is not None
     return recorded or machine.stopped is not None or machine.state in COMING_BACK
 
 
-def seconds_left_to_start(s: Situation) -> float:
-    """Counted from the launch or from the last start, whichever came later."""
-    began = s.claim.at if s.claim is not None else s.now
-    retries = s.instance.status.retries
-    if retries is not None:
-        began = max(began, retries.last_time)
-    return timeout(s) - (s.now - began).total_seconds()
-
-
-def timeout(s: Situation) -> float:
+def _timeout(s: Situation) -> float:
     return s.instance.spec.startup.timeout_seconds or s.policy.startup_timeout
