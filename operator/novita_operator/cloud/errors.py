@@ -1,4 +1,4 @@
-"""What can go wrong with a call, named by what to do next (design 6).
+"""What can go wrong with a call, named by what to do next.
 
 CloudError
 ├── NotDone                 known not to have happened

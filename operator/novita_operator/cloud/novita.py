@@ -36,7 +36,7 @@ class Novita:
         gate: the account's breaker, budget and retries; two accounts share none.
         version: of this operator, for the User-Agent. Novita's content network blocks those of libraries.
         base_url: scheme and host; the path of v1 is added here.
-        create_seconds: most that a create call may take in all; less than a third of W (design 5.4).
+        create_seconds: most that a create call may take in all; less than a third of W (docs/architecture.md, step 4).
     """
 
     def __init__(

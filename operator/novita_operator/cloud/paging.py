@@ -11,10 +11,11 @@ _MOST_PAGES = 1000
 
 
 async def whole_list(fetch: Callable[[int], Awaitable[Page]]) -> tuple[Machine, ...]:
-    """Every machine, by asking for page 0, 1, 2 … until `total` distinct ids have come (API reference 3.4, design 5.7).
+    """Every machine, by asking for page 0, 1, 2 … until `total` distinct ids have come.
 
     It is right whether Novita counts pages from 0 or from 1: then page 1 is page 0 again, and page 2 goes on. No other
-    page may bring nothing new, so a server that ignores page numbers ends in an error after three calls.
+    page may bring nothing new, so a server that ignores page numbers ends in an error after three calls (API
+    reference 3.4; docs/architecture.md, step 7).
 
     Raises:
         IncompleteList: the pages do not agree, or end too early.

@@ -4,7 +4,7 @@ from novita_operator.cluster.connection import Connection
 
 
 async def cluster_id(connection: Connection) -> str:
-    """UID of the namespace `kube-system`: the one thing every cluster has for life, and none shares (design 5).
+    """UID of the namespace `kube-system`: the one thing every cluster has for life, and none shares.
 
     Raises:
         ClusterError: it could not be read.

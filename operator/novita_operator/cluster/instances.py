@@ -1,6 +1,6 @@
 """Reads and writes of the `GpuInstance` resource.
 
-Every write carries the `resourceVersion` that it was decided on (design 5): `Conflict` means read again, decide again.
+Every write carries the `resourceVersion` that it was decided on: `Conflict` means read again, decide again.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping

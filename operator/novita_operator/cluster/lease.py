@@ -2,7 +2,7 @@
 
 Guarantees: at most one process believes that it leads, as long as clocks run at about the same speed.
 Assumptions: `clock` runs while the machine sleeps (`CLOCK_BOOTTIME`); no two processes share an identity.
-Caveat: this is comfort, no fence for a paid call that is under way; the claim is the safety (design 5).
+Caveat: this is comfort, no fence for a paid call that is under way; the claim is the safety.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Kubernetes Events (events.k8s.io/v1): what happened, told to people.
 
-kopf's own would post every repeat anew, without limit, and lose all of them at shutdown (kopf 5).
+kopf's own would post every repeat anew, without limit, and lose all of them at shutdown.
 Guarantees: `emit` never waits and never fails; memory is bounded, and the oldest notices are dropped first.
 Caveat: an Event is a courtesy. Nothing may depend on it.
 """

@@ -1,4 +1,4 @@
-"""The list of machines that were left running on purpose: a ConfigMap in the operator's namespace (design 5)."""
+"""The list of machines that were left running on purpose: a ConfigMap in the operator's namespace."""
 
 from novita_operator.cluster.connection import Connection
 from novita_operator.cluster.errors import Conflict, Gone

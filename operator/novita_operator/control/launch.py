@@ -1,4 +1,4 @@
-"""The paid call, exactly once (design 5.3, 5.4): a place in the budget, then the claim, then the call.
+"""The paid call, exactly once: a place in the budget, then the claim, then the call (docs/architecture.md, steps 3, 4).
 
 Flow: breaker and limiter agree → claim and finalizer in one PATCH → create, with the fence behind all that can wait.
 Guarantees: the call goes out only for a claim that this run wrote, younger than W/3, while the lease is held; it is

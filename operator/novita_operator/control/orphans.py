@@ -1,4 +1,4 @@
-"""The sweep: machines of ours whose resource is gone are a money leak. Report always, delete only by policy (design 5).
+"""The sweep: machines of ours whose resource is gone are a money leak. Report always, delete only by policy.
 
 Order matters: the machines are listed first and the objects read after them, past every cache. An object that is not
 there then was deleted; one that was made since cannot be missed.

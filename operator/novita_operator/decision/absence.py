@@ -1,4 +1,4 @@
-"""What "absent" means, everywhere (design 5.7).
+"""What "absent" means, everywhere (docs/architecture.md, step 7).
 
 Two readings in a row that do not show the machine: the complete list, and then one that asks for it alone; both begun
 at least W + list lag after this process first saw the claim with its present record. After an acknowledged delete,

@@ -1,6 +1,6 @@
 """Which offer: filter, order, take the first; everything that was looked at and why it was passed over is told.
 
-The order (design 8): the wanted billing mode first and its fallback after it; within a mode the regions as listed
+The order: the wanted billing mode first and its fallback after it; within a mode the regions as listed
 (`Ordered`) or all together (`Cheapest`); within that the cheapest offer.
 """
 

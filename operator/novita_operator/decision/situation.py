@@ -20,8 +20,8 @@ from novita_operator.model.resource import PowerState
 class Policy:
     """What holds for every object of this operator; durations in seconds.
 
-    `claim_window` is W of design 5: a create sent within W/3 of its claim lands by claim + W or never. `look_again`:
-    how soon the market is looked at again when it had nothing.
+    `claim_window` is W: a create sent within W/3 of its claim lands by claim + W or never. `look_again`: how soon the
+    market is looked at again when it had nothing.
     """
 
     cluster_id: str

@@ -1,6 +1,6 @@
 """The claim: the launch intent that is written into the object before the paid call, and that names the machine.
 
-The claim decides, status only remembers (design 5).
+The claim decides, status only remembers.
 """
 
 from datetime import datetime

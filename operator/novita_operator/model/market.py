@@ -64,7 +64,7 @@ def usd(amount: Decimal) -> str:
 
 
 class Shelf(NamedTuple):
-    """What a remembered refusal is about (design 6)."""
+    """What a remembered refusal is about."""
 
     product_id: str
     region_id: str

@@ -1,4 +1,7 @@
-"""How a machine says whose it is: its name and its mark. Both must agree before we lay a hand on it (design 5.1)."""
+"""How a machine says whose it is: its name and its mark.
+
+Both must agree before we lay a hand on it (docs/architecture.md, step 1).
+"""
 
 import hashlib
 import re

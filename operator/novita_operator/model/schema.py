@@ -1,6 +1,6 @@
 """From pydantic's JSON schema to the structural schema that a CRD may hold.
 
-Kubernetes refuses what pydantic likes: `$ref`, null unions, `title` (ecosystem 1.3, 1.4). Absent is our only null.
+Kubernetes refuses what pydantic likes: `$ref`, null unions, `title`. Absent is our only null.
 """
 
 from collections.abc import Mapping

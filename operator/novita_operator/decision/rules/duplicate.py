@@ -1,4 +1,4 @@
-"""Duplicates that slip through (design 5.8) are deleted, whatever the orphan policy says: the claimed one stays."""
+"""Duplicates that slip through are deleted, whatever the orphan policy says (docs/architecture.md, step 8)."""
 
 from novita_operator.decision.actions import Decision, Delete, DeleteCause
 from novita_operator.decision.situation import Situation
