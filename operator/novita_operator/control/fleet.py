@@ -106,6 +106,7 @@ class FleetPoller:
 
     def _pause(self) -> float:
         """Seconds until the next list."""
+        self._restless.intersection_update(self._memory.entries)  # what is released moves no more
         moving = self._waiting or self._restless or _is_moving(self._memory.fleet)
         pause = self._fast if moving else self._slow
         if self._failures:

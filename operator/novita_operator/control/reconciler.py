@@ -28,10 +28,23 @@ from novita_operator.decision.notices import notices
 from novita_operator.decision.situation import Situation
 from novita_operator.model.instance import GpuInstance
 from novita_operator.model.market import Market
-from novita_operator.model.reasons import NEEDS_PEOPLE, Reason
+from novita_operator.model.reasons import Reason
 
 _MOST_LOOKS = 8
-_AT_REST = NEEDS_PEOPLE | {Reason.RUNNING, Reason.STOPPED, Reason.PAUSED}
+_ON_THE_MOVE = frozenset(
+    {
+        Reason.LAUNCHING,
+        Reason.LAUNCH_UNCERTAIN,
+        Reason.STARTING,
+        Reason.STOPPING,
+        Reason.DELETING,
+        Reason.RETRYING,
+        Reason.VANISHED,
+        Reason.BRAKED,
+        Reason.DUPLICATE,
+    }
+)
+"""The next list will say more; for everything else lists may come slowly."""
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +157,7 @@ class Reconciler:
     async def _report(self, s: Situation, d: Decision) -> None:
         """Status, Events, and when to look again."""
         metrics.RECONCILES.labels(type(d.action).__name__).inc()
-        self._poller.watch(s.uid, closely=d.reason not in _AT_REST)
+        self._poller.watch(s.uid, closely=d.reason in _ON_THE_MOVE)
         if isinstance(d.action, AwaitList):
             self._poller.await_list(s.uid)
         if d.again is not None:
