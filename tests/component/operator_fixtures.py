@@ -16,6 +16,8 @@ from novita_simulator.running import running
 from stage import QUICK, Cluster, OperatorProcess, install_account
 
 FOREIGN = {"notebook-of-a-colleague", "trainer-3f9a1c2b7d"}
+SECRET = "correct-horse-battery-staple"
+"""A value of an environment; no log may ever show it."""
 WRITES = {"create", "start", "stop", "restart", "delete"}
 
 StartOperator = Callable[..., OperatorProcess]
@@ -70,6 +72,7 @@ def start_operator(
     for process in started:
         process.kill()
         assert "sk_simulator" not in process.lines, "the API key was logged"
+        assert SECRET not in process.lines, "a value of an environment was logged"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from component.operator_fixtures import WRITES
+from component.operator_fixtures import SECRET, WRITES
 from controlplane.plane import ControlPlane
 from novita_simulator.client import Simulator
 from stage import Cluster, OperatorProcess, eventually
@@ -87,13 +87,13 @@ def test_a_launch_takes_three_writes_and_polls_that_change_nothing_take_none(
 
 
 def test_a_template_gives_defaults_and_its_reserved_variables_are_dropped(cluster: Cluster, novita: Simulator) -> None:
-    cluster.apply("trainer", templateId="901", env=[{"name": "MODE", "value": "test"}])
+    cluster.apply("trainer", templateId="901", env=[{"name": "MODE", "value": SECRET}])
     cluster.wait("trainer", "Ready")
     machine = novita.machine(cluster.status("trainer")["machineName"])
     environment = dict(machine.envs)
     uid = cluster.get("trainer")["metadata"]["uid"]
     assert environment["NOVITA_OPERATOR_OWNER"].endswith(f"/{cluster.namespace}/trainer/{uid}")
-    assert environment["MODE"] == "test"
+    assert environment["MODE"] == SECRET
     assert machine.image == "docker.io/acme/worker:1.9"
 
 

@@ -1,6 +1,7 @@
 """What Novita refuses: a condition with a reason and a sentence, an Event, a retry at the pace that fits."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,6 +163,18 @@ def test_a_delete_that_fails_is_told_and_repeated_until_the_machine_is_gone(
     cluster.kubectl("wait", "gpui/trainer", "--for=delete", "--timeout=30s")
     assert running_operator.metric("novita_operator_reconcile_errors_total", error="Unknown") == 3
     assert [m for m in novita.machines() if m.group and m.status == "running" and m.name.startswith("test-")] == []
+
+
+def test_a_key_that_is_changed_in_its_file_is_used_without_a_restart(
+    cluster: Cluster, start_operator: StartOperator, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("sk_of_yesterday")
+    start_operator(NOVITA_API_KEY="", NOVITA_API_KEY_FILE=str(file))
+    cluster.apply("trainer")
+    cluster.wait_reason("trainer", "KeyRejected")
+    file.write_text(KEY)
+    cluster.wait("trainer", "Ready")
 
 
 @pytest.mark.usefixtures("running_operator")
