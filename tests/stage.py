@@ -210,14 +210,14 @@ class Cluster:
         """As `kubectl wait` does."""
         self.kubectl("wait", f"gpui/{name}", f"--for=condition={condition}", f"--timeout={seconds:.0f}s")
 
-    def wait_reason(self, name: str, reason: str, kind: str = "Ready") -> dict[str, Any]:
+    def wait_reason(self, name: str, reason: str, kind: str = "Ready", seconds: float = PATIENCE) -> dict[str, Any]:
         """Until the condition has this reason."""
 
         def look() -> dict[str, Any]:
             condition = self.condition(name, kind)
             return condition if condition.get("reason") == reason else {}
 
-        return eventually(look, f"{name}: {kind} because {reason}, but {self.condition(name, kind)}")
+        return eventually(look, f"{name}: {kind} because {reason}, but {self.condition(name, kind)}", seconds)
 
     def delete(self, name: str) -> None:
         """Delete, and wait until it is gone."""

@@ -8,7 +8,7 @@ import pytest
 
 from component.operator_fixtures import StartOperator
 from novita_simulator.client import Simulator
-from stage import KEY, Cluster, OperatorProcess, eventually
+from stage import KEY, PATIENCE, Cluster, OperatorProcess, eventually
 
 pytestmark = pytest.mark.server
 
@@ -133,7 +133,7 @@ def test_novita_away_is_told_and_nothing_is_done_meanwhile(
     assert running_operator.get("/readyz").status_code == 200
     assert running_operator.get("/livez").status_code == 200
     novita.clear()
-    cluster.wait_reason("trainer", "Stopped")
+    cluster.wait_reason("trainer", "Stopped", seconds=2 * PATIENCE)  # an open breaker rests for 30 s
 
 
 def test_a_machine_that_never_comes_up_is_deleted_and_another_is_launched(

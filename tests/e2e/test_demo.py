@@ -64,13 +64,15 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> Non
 
 
 def test_up_gives_lines_that_work_and_ends_with_ctrl_c(tmp_path: Path) -> None:
-    with start("e2e.up", tmp_path) as up:
+    folder = tmp_path / "stage"
+    folder.mkdir()
+    with start("e2e.up", folder) as up:
         said = read_until(up, "Ctrl-C")
         kubeconfig = re.search(r"export KUBECONFIG=(\S+)", said)
         path = re.search(r"export PATH=(\S+):", said)
         assert kubeconfig is not None
         assert path is not None
-        environment = {"KUBECONFIG": kubeconfig[1], "KUBECACHEDIR": str(tmp_path), "PATH": path[1]}
+        environment = {"KUBECONFIG": kubeconfig[1], "KUBECACHEDIR": str(tmp_path / "cache"), "PATH": path[1]}
         shown = subprocess.run(
             [f"{path[1]}/kubectl", "get", "gpui"], env=environment, capture_output=True, text=True, check=True
         )
@@ -78,5 +80,5 @@ def test_up_gives_lines_that_work_and_ends_with_ctrl_c(tmp_path: Path) -> None:
         up.send_signal(signal.SIGINT)
         up.communicate(timeout=60)
     assert up.returncode == 0
-    assert list(tmp_path.iterdir()) == []
-    assert left_of(tmp_path) == []
+    assert list(folder.iterdir()) == []
+    assert left_of(folder) == []
