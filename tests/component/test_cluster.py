@@ -125,8 +125,8 @@ async def test_a_list_has_every_page(
     names = {f"n-{number}" for number in range(5)}
     for name in names:
         create(plane, namespace, name)
-    assert set(await instances.all(namespace, lambda body: body["metadata"]["name"])) == names
-    assert names <= set(await instances.all(None, lambda body: body["metadata"]["name"]))
+    assert {version.name for version in (await instances.versions(namespace)).values()} == names
+    assert names <= {version.name for version in (await instances.versions(None)).values()}
 
 
 async def test_versions_are_those_of_the_objects(instances: Instances, made: GpuInstance):
@@ -137,7 +137,7 @@ async def test_versions_are_those_of_the_objects(instances: Instances, made: Gpu
 
 async def test_a_namespace_without_resources_has_an_empty_list(instances: Instances, namespace: str):
     assert await instances.versions(namespace) == {}
-    assert await instances.all(namespace, lambda body: body) == []
+    assert await instances.versions(namespace) == {}
 
 
 async def test_nothing_new_can_be_made_in_a_namespace_in_deletion(
@@ -159,7 +159,7 @@ async def test_a_list_that_the_server_forgot_begins_anew(
     for name in names:
         create(plane, namespace, name)
     forgetful = Forgetful(connection.client)
-    assert set(await Instances(forgetful).all(namespace, lambda body: body["metadata"]["name"])) == names
+    assert {version.name for version in (await Instances(forgetful).versions(namespace)).values()} == names
     assert forgetful.forgot == 1
 
 

@@ -3,8 +3,8 @@
 Every write carries the `resourceVersion` that it was decided on: `Conflict` means read again, decide again.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, NamedTuple
 
 from novita_operator.cluster.connection import Connection, Json
 from novita_operator.cluster.errors import Expired, Gone
@@ -14,9 +14,6 @@ from novita_operator.model.resource import GROUP, PLURAL, VERSION
 
 PAGE_SIZE = 500
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_JSON = "application/json"
-
-T = TypeVar("T")
 
 
 class Version(NamedTuple):
@@ -65,36 +62,28 @@ class Instances:
         body = {"metadata": {"resourceVersion": instance.metadata.resource_version}, "status": dict(status)}
         return GpuInstance.read(await self._connection.merge(path, body, write="status"))
 
-    async def all(self, namespace: str | None, pick: Callable[[Json], T]) -> list[T]:
-        """What `pick` takes from each object in one consistent list, past every cache; all namespaces if None.
-
-        `pick` sees each raw body, and keeps memory small: ten thousand bodies are 200 MB.
-        """
-        return await self._whole_list(namespace, _JSON, pick)
-
     async def versions(self, namespace: str | None) -> dict[str, Version]:
-        """By UID, the objects that exist, from a list without their bodies."""
-        return dict(await self._whole_list(namespace, _METADATA_ONLY, _version))
+        """By UID, the objects that exist, in all namespaces if None: a consistent list without bodies, past every cache.
+
+        A list that outlived the API server's memory of it begins anew.
+        """
+        while True:
+            try:
+                return {uid: version async for uid, version in self._versions(namespace)}
+            except Expired:
+                continue
 
     async def _patch_metadata(self, instance: GpuInstance, change: Mapping[str, Any], *, write: str) -> Json:
         path = _path(instance.metadata.namespace, instance.metadata.name)
         body = {"metadata": {"resourceVersion": instance.metadata.resource_version, **change}}
         return await self._connection.merge(path, body, write=write)
 
-    async def _whole_list(self, namespace: str | None, accept: str, pick: Callable[[Json], T]) -> list[T]:
-        """All pages of one list; a list that outlived the API server's memory of it begins anew."""
-        while True:
-            try:
-                return [pick(item) async for item in self._items(namespace, accept)]
-            except Expired:
-                continue
-
-    async def _items(self, namespace: str | None, accept: str) -> AsyncIterator[Json]:
+    async def _versions(self, namespace: str | None) -> AsyncIterator[tuple[str, Version]]:
         query = {"limit": str(PAGE_SIZE)}
         while True:
-            page = await self._connection.get(_path(namespace), query, accept=accept)
-            for item in page["items"] or ():  # null where there is none, in a list of metadata
-                yield item
+            page = await self._connection.get(_path(namespace), query, accept=_METADATA_ONLY)
+            for item in page["items"] or ():  # null where there is none
+                yield _version(item)
             if not (token := page["metadata"].get("continue")):
                 return
             query["continue"] = token

@@ -1,9 +1,8 @@
 """The table of rights that the operator needs, and the RBAC manifests printed from it: no wildcards, no Secrets.
 
-`python -m novita_operator.cluster.rights > manifests/base/rbac.yaml`; a test holds the file to the print.
+`make generate` writes `manifests/base/rbac.yaml`; a test holds the file to the print.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -88,7 +87,3 @@ def _granted(subject: Manifest, name: str, namespace: str | None, scopes: Sequen
 
 def _manifest(kind: str, metadata: Manifest, **content: object) -> Manifest:
     return {"apiVersion": f"{_RBAC}/v1", "kind": kind, "metadata": dict(metadata), **content}
-
-
-if __name__ == "__main__":
-    sys.stdout.write(manifests_yaml())

@@ -1,9 +1,8 @@
 """Prints the CustomResourceDefinition from the models, so that there is one truth about the resource.
 
-`python -m novita_operator.model.crd > crds/gpu.novita.ai_gpuinstances.yaml`; a test holds the file to the print.
+`make generate` writes `crds/`; a test holds the file to the print.
 """
 
-import sys
 from typing import Any
 
 import yaml
@@ -117,7 +116,3 @@ def _fixed_after_launch(field: str) -> dict[str, str]:
         "fieldPath": f".spec.{field}",
         "reason": "FieldValueForbidden",
     }
-
-
-if __name__ == "__main__":
-    sys.stdout.write(crd_yaml())
