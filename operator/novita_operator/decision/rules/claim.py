@@ -19,7 +19,7 @@ def lost_claim(s: Situation) -> Decision | None:
         return None
     if s.claim is not None:
         return None if s.instance.has_finalizer else _put_back(s.claim)
-    shown = {machine.name for machine in s.ours if machine.state not in GOING_AWAY}
+    shown = {machine.name for machine in s.ours if not _goes(s, machine)}
     if s.remembered is not None and (not shown or s.remembered.machine in shown):
         return _put_back(s.remembered)
     if s.ours:
@@ -72,10 +72,11 @@ def _put_back(claim: Claim) -> Decision:
 def _most_likely(s: Situation) -> Machine:
     """One that is not being deleted before one that is; then the one in status, then the oldest."""
     remembered = s.instance.status.instance_id
-    return min(
-        s.ours,
-        key=lambda m: (m.state in GOING_AWAY or s.is_being_deleted(m), m.id != remembered, m.created or s.now, m.id),
-    )
+    return min(s.ours, key=lambda m: (_goes(s, m), m.id != remembered, m.created or s.now, m.id))
+
+
+def _goes(s: Situation, machine: Machine) -> bool:
+    return machine.state in GOING_AWAY or s.is_being_deleted(machine)
 
 
 def _rebuilt(s: Situation, machine: Machine) -> Claim:

@@ -51,6 +51,7 @@ def _let_go(s: Situation, retained: tuple[str, ...] = ()) -> Decision:
 def _known_ids(s: Situation) -> tuple[str, ...]:
     """Every machine of ours that the list shows, and the recorded one, shown or not; none that is being deleted."""
     recorded = s.trace.machine_id if s.trace is not None else None
-    shown = {machine.id: machine.state not in GOING_AWAY for machine in s.ours}
-    known = shown if recorded is None else {**shown, recorded: shown.get(recorded, True)}
-    return tuple(machine_id for machine_id, stays in known.items() if stays and machine_id not in s.deleted)
+    stays = {machine.id: machine.state not in GOING_AWAY and not s.is_being_deleted(machine) for machine in s.ours}
+    if recorded is not None:
+        stays.setdefault(recorded, recorded not in s.deleted)
+    return tuple(machine_id for machine_id, is_left in stays.items() if is_left)
