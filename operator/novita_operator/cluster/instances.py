@@ -63,7 +63,7 @@ class Instances:
         return GpuInstance.read(await self._connection.merge(path, body, write="status"))
 
     async def versions(self, namespace: str | None) -> dict[str, Version]:
-        """By UID, the objects that exist, in all namespaces if None: a consistent list past every cache, without bodies.
+        """By UID, the objects that exist, in all namespaces if None: a consistent list, past every cache, no bodies.
 
         A list that outlived the API server's memory of it begins anew.
         """
