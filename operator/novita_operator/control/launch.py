@@ -12,6 +12,7 @@ from collections.abc import Callable
 from novita_operator import metrics
 from novita_operator.cloud.errors import NotDone, NotSent, Unknown
 from novita_operator.cloud.port import Cloud
+from novita_operator.cluster.errors import Unreachable
 from novita_operator.cluster.instances import Instances
 from novita_operator.control.memory import Memory
 from novita_operator.control.setbacks import Setbacks
@@ -80,8 +81,7 @@ class Launcher:
                 if not self._may_act():
                     raise NotSent("the lease was lost before the call could be sent")
 
-            async with asyncio.timeout(window):
-                self._memory.remember(await self._instances.write_claim(s.instance, claim))
+            await self._write(s, claim, window)
             entry = self._memory.entries[s.uid]
             entry.create_call = CreateCall(wanted.name, CallResult.UNCERTAIN)
             try:
@@ -94,6 +94,14 @@ class Launcher:
         logger.info("launched %s as %s: %s", wanted.name, machine_id, claim.bargain)
         metrics.LAUNCHES.labels("created").inc()
         return CreateCall(wanted.name, CallResult.CREATED, machine_id)
+
+    async def _write(self, s: Situation, claim: Claim, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                written = await self._instances.write_claim(s.instance, claim)
+        except TimeoutError:
+            raise Unreachable("the claim was not acknowledged in time, so no call was made") from None
+        self._memory.remember(written)
 
     def _claim(self, s: Situation, action: Launch, name: str) -> Claim:
         return Claim(
