@@ -25,10 +25,22 @@ from build import (
     spec,
 )
 from novita_operator.decision.absence import is_absent
-from novita_operator.decision.actions import Decision, Delete, Launch, PutBack, Record, Release, Rest, Start, Stop
+from novita_operator.decision.actions import (
+    Decision,
+    Delete,
+    DeleteCause,
+    Launch,
+    PutBack,
+    Record,
+    Release,
+    Rest,
+    Start,
+    Stop,
+)
 from novita_operator.decision.decide import decide
 from novita_operator.decision.describe import describe
 from novita_operator.decision.notices import notices
+from novita_operator.decision.rules.startup import startup_timeout
 from novita_operator.decision.situation import (
     Account,
     CallResult,
@@ -40,7 +52,7 @@ from novita_operator.decision.situation import (
     Verb,
 )
 from novita_operator.model.claim import PAUSED_ANNOTATION, Claim
-from novita_operator.model.machine import Endpoint, Machine, MachineState, SpotStatus
+from novita_operator.model.machine import COMING_BACK, COMING_UP, Endpoint, Machine, MachineState, SpotStatus
 from novita_operator.model.naming import Mark
 from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import BillingMode, PortProtocol
@@ -174,6 +186,13 @@ def situations(draw: st.DrawFn) -> Situation:
     )
 
 
+def is_going(s: Situation, m: Machine) -> bool:
+    """Novita says so, or acknowledged its delete and no list that could contradict has been seen."""
+    if m.state in {"toRemove", "removing"}:
+        return True
+    return s.fleet is not None and m.id in s.deleted and s.fleet.begun <= s.deleted[m.id] + POLICY.list_lag
+
+
 def acts(decision: Decision) -> bool:
     return isinstance(decision.action, PutBack | Launch | Start | Stop | Delete | Release | Record)
 
@@ -254,6 +273,35 @@ def test_the_machine_that_the_claim_names_is_no_duplicate(s: Situation) -> None:
 
 @given(situations())
 @thoroughly
+def test_a_delete_that_may_yet_take_is_not_repeated(s: Situation) -> None:
+    action = decide(s).action
+    if isinstance(action, Delete) and action.machine_id in s.deleted:
+        assert s.fleet is not None
+        assert not is_going(s, s.fleet.machines[action.machine_id])
+
+
+@given(situations())
+@thoroughly
+def test_no_machine_that_ran_is_deleted_for_being_late(s: Situation) -> None:
+    late = startup_timeout(s)
+    if late is not None:
+        assert s.machine is not None
+        assert late.action == Delete(s.machine.id, DeleteCause.STARTUP_TIMEOUT)
+        assert s.machine.state in COMING_UP - COMING_BACK
+        assert s.machine.stopped is None
+        assert not (s.was_recorded and s.instance.status.started_time)
+
+
+@given(situations())
+@thoroughly
+def test_a_claim_is_written_for_a_machine_that_stays_where_one_is_shown(s: Situation) -> None:
+    action, staying = decide(s).action, {m.name for m in s.ours if not is_going(s, m)}
+    if isinstance(action, PutBack) and s.claim is None and staying:
+        assert action.claim.machine in staying
+
+
+@given(situations())
+@thoroughly
 def test_a_deleted_object_neither_launches_nor_starts_nor_gets_anything_back(s: Situation) -> None:
     if s.instance.is_deleting:
         assert not isinstance(decide(s).action, Launch | Start | Stop | PutBack)
@@ -270,7 +318,7 @@ def test_no_object_is_released_while_a_machine_may_be_left_behind(s: Situation) 
     assert s.fleet is not None
     assert not s.fleet.suspect
     assert s.fleet.begun >= s.version_read
-    staying = {m.id for m in s.ours if m.state not in {"toRemove", "removing"} and m.id not in s.deleted}
+    staying = {m.id for m in s.ours if not is_going(s, m)}
     assert staying <= set(action.retained)
     if s.instance.spec.deletion_policy == "Delete":
         assert not s.ours

@@ -225,6 +225,12 @@ class TestNothing:
             "The cheapest RTX 4090 24GB costs 0.3 USD per hour, above billing.maxPricePerHour.",
         )
 
+    @pytest.mark.parametrize(("price", "told"), [("0.30", "0.3"), ("10.00", "10"), ("1E+1", "10"), ("12.5", "12.5")])
+    def test_a_price_is_told_as_people_write_it(self, price: str, told: str) -> None:
+        choice = made(spec(billing={"maxPricePerHour": "0.25"}), market({REGION: [priced(price)]}))
+        assert choice.looked_at[0].hourly_price == told
+        assert f"costs {told} USD per hour" in choice.message
+
     def test_too_dear_does_not_name_a_cheaper_one_that_would_not_do(self) -> None:
         shelf = [priced("0.1", id="a", max_disk_gb=20), priced("0.3", id="b")]
         choice = made(spec(billing={"maxPricePerHour": "0.25"}), market({REGION: shelf}))
@@ -245,9 +251,18 @@ class TestNothing:
         choice = made(spec(rootDiskSizeGB=900), market({REGION: [product(max_disk_gb=500)]}))
         assert choice == Choice(
             None,
-            (passed_over("a disk of 900 GB is outside 10 to 500 GB"),),
+            (passed_over("a disk of 900 GB is above its most, 500 GB"),),
             Reason.UNSUITABLE,
-            "RTX 4090 24GB: a disk of 900 GB is outside 10 to 500 GB: change rootDiskSizeGB.",
+            "RTX 4090 24GB: a disk of 900 GB is above its most, 500 GB: change rootDiskSizeGB.",
+        )
+
+    def test_a_disk_that_is_too_small_where_none_is_too_large(self) -> None:
+        choice = made(spec(rootDiskSizeGB=10), market({REGION: [product(min_disk_gb=20, max_disk_gb=0)]}))
+        assert choice == Choice(
+            None,
+            (passed_over("a disk of 10 GB is below its least, 20 GB"),),
+            Reason.UNSUITABLE,
+            "RTX 4090 24GB: a disk of 10 GB is below its least, 20 GB: change rootDiskSizeGB.",
         )
 
     def test_a_product_that_is_not_sold(self) -> None:
@@ -256,6 +271,11 @@ class TestNothing:
             (),
             Reason.PRODUCT_NOT_FOUND,
             "Novita sells no RTX 9090 as Spot in the wanted regions: check productName or productId.",
+        )
+
+    def test_every_billing_mode_that_was_looked_for_is_told(self) -> None:
+        assert made(spec(productName="RTX 9090", billing={"spotFallback": "OnDemand"}), market()).message == (
+            "Novita sells no RTX 9090 as Spot or OnDemand in the wanted regions: check productName or productId."
         )
 
     def test_a_product_is_named_by_its_id_where_that_is_wanted(self) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -32,6 +33,8 @@ from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import BillingMode
 
 OTHER_UID = "99999999-1111-4222-8333-444455556666"
+LONG_AGO = NOW - timedelta(days=9)
+OTHER = machine(id="m-2", name=OTHER_NAME, created=LONG_AGO)
 STRIPPED = situation(instance(), remembered=claim())
 
 
@@ -84,9 +87,45 @@ def found(machine_id: str = "m-1") -> Decision:
         ),
         pytest.param(STRIPPED, put_back(claim()), id="a claim that this process saw is put back as it was"),
         pytest.param(
-            situation(instance(finalizer=True), remembered=claim(), fleet=fleet(machine(name=OTHER_NAME, id="m-2"))),
+            situation(
+                instance(finalizer=True),
+                remembered=claim(),
+                fleet=fleet(OTHER, machine(created=NOW)),
+            ),
             put_back(claim()),
-            id="what this process saw goes before what the list shows",
+            id="of two machines the one that this process saw claimed goes before the older one",
+        ),
+        pytest.param(
+            situation(instance(finalizer=True), remembered=claim(), fleet=fleet(OTHER)),
+            put_back(rebuilt(machine=OTHER_NAME, at=LONG_AGO)),
+            id="what the list shows goes before a claim for a machine that it does not show",
+        ),
+        pytest.param(
+            situation(
+                instance(), remembered=claim(), fleet=fleet(replace(OTHER, state=MachineState.EXITED), suspect=True)
+            ),
+            put_back(rebuilt(machine=OTHER_NAME, at=LONG_AGO)),
+            id="a stopped machine is shown too, and what a suspect list shows is true",
+        ),
+        pytest.param(
+            situation(instance(), remembered=claim(), fleet=fleet(OTHER, machine(MachineState.REMOVING))),
+            put_back(rebuilt(machine=OTHER_NAME, at=LONG_AGO)),
+            id="a claim for a machine that is being removed goes after one for a machine that stays",
+        ),
+        pytest.param(
+            situation(instance(), remembered=claim(), fleet=fleet(replace(OTHER, state=MachineState.TO_REMOVE))),
+            put_back(claim()),
+            id="a machine that is being removed is no reason to give up the claim that this process saw",
+        ),
+        pytest.param(
+            situation(instance(), remembered=claim(), fleet=fleet(OTHER), deleted={"m-2": BOOT - 1}),
+            put_back(claim()),
+            id="a machine whose deletion Novita acknowledged is no reason either",
+        ),
+        pytest.param(
+            situation(instance(), remembered=claim(), fleet=fleet(OTHER), deleted={"m-2": BOOT - 11.5}),
+            put_back(rebuilt(machine=OTHER_NAME, at=LONG_AGO)),
+            id="a machine whose deletion did not take stays",
         ),
         pytest.param(
             situation(instance(), fleet=fleet(machine())),

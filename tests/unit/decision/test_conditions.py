@@ -25,6 +25,7 @@ from novita_operator.model.resource import BillingMode
 
 LAUNCHED = instance(claim=claim(), status=recorded())
 NOT_KNOWN = {Reason.NOVITA_UNREACHABLE, Reason.KEY_REJECTED, Reason.UNKNOWN_STATE, Reason.BRAKED, Reason.PAUSED}
+NOT_SEEN = NOT_KNOWN | {Reason.VANISHED, Reason.LAUNCH_UNCERTAIN, Reason.NOT_OURS}
 AS_WANTED = {Reason.RUNNING, Reason.STOPPED}
 FOR_PEOPLE = {
     Reason.PRODUCT_NOT_FOUND,
@@ -34,8 +35,8 @@ FOR_PEOPLE = {
     Reason.UNSUITABLE,
     Reason.REFUSED,
     Reason.TOO_MANY_RETRIES,
+    Reason.STARTUP_TIMEOUT,
     Reason.SPOT_RECLAIMED,
-    Reason.NO_MONEY,
     Reason.NO_MONEY,
     Reason.FROZEN,
     Reason.NOT_OURS,
@@ -56,17 +57,18 @@ def test_ready_means_that_what_is_seen_is_what_is_wanted(reason: Reason) -> None
 def test_what_is_not_as_wanted_is_either_worked_on_or_stuck_unless_paused(reason: Reason) -> None:
     told = Fact("True", reason, "A sentence.")
     is_stuck = reason in FOR_PEOPLE
-    is_worked_on = not is_stuck and reason not in AS_WANTED | {Reason.PAUSED} | {Reason.PAUSED}
+    is_worked_on = not is_stuck and reason not in AS_WANTED | {Reason.PAUSED}
     assert stalled(situation(), because(reason)) == (told if is_stuck else None)
     assert reconciling(situation(), because(reason)) == (told if is_worked_on else None)
 
 
-@pytest.mark.parametrize("reason", sorted(NOT_KNOWN))
+@pytest.mark.parametrize("reason", sorted(NOT_SEEN))
 def test_running_is_unknown_where_the_machine_is_not_seen(reason: Reason) -> None:
-    assert running(situation(LAUNCHED, fleet=fleet(machine())), because(reason)) == Fact("Unknown", reason)
+    for shown in (fleet(machine()), fleet()):
+        assert running(situation(LAUNCHED, fleet=shown), because(reason)) == Fact("Unknown", reason)
 
 
-@pytest.mark.parametrize("reason", sorted(frozenset(Reason) - NOT_KNOWN))
+@pytest.mark.parametrize("reason", sorted(frozenset(Reason) - NOT_SEEN))
 def test_running_says_what_the_list_shows(reason: Reason) -> None:
     seen = situation(LAUNCHED, fleet=fleet(machine()))
     assert running(seen, because(reason)) == Fact("True", Reason.RUNNING)
@@ -112,6 +114,11 @@ def test_credentials_are_valid_once_a_call_was_accepted(account: Account, expect
             (machine(MachineState.EXITED, spot=SpotStatus.NOTIFIED, reclaim_at=NOW),),
             Fact("True", Reason.SPOT_RECLAIMED, "Novita took the spot machine back."),
             id="stopped after a notice",
+        ),
+        pytest.param(
+            (machine(MachineState.EXITED, reclaim_at=NOW, stopped=NOW - timedelta(seconds=1)),),
+            None,
+            id="stopped before the notice ran out",
         ),
         pytest.param(
             (machine(MachineState.EXITED, billing=BillingMode.ON_DEMAND, reclaim_at=NOW),),

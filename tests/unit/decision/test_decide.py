@@ -136,9 +136,11 @@ def launched(**fields: Any) -> Situation:
             "in_motion",
             "startup_timeout",
             situation(
-                instance(claim=claim(), status=recorded(startedTime=NOW)), fleet=fleet(machine(MachineState.PULLING))
+                instance(claim=claim(), status=recorded()),
+                fleet=fleet(machine(MachineState.PULLING)),
+                deleted={"m-1": BOOT - 1},
             ),
-            id="what ran before is waited for",
+            id="what is being deleted is not given up once more",
         ),
         pytest.param(
             "in_motion",

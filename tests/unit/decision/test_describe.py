@@ -14,7 +14,9 @@ from novita_operator.model.reasons import NEEDS_PEOPLE, Reason, State
 from novita_operator.model.resource import BillingMode, PortProtocol
 from novita_operator.model.status import Placement, PublishedPort, Retries, Status
 
+PUBLISHED = PublishedPort(port=8888, protocol=PortProtocol.HTTP, address="https://a")
 LAUNCHED = instance(claim=claim(), status=recorded())
+REACHED = instance(claim=claim(), status=recorded(endpoints=[PUBLISHED]))
 RUNS = Decision(Rest(), Reason.RUNNING, "The machine runs.")
 EARLIER, BEFORE = NOW - timedelta(hours=2), NOW - timedelta(hours=1)
 
@@ -185,8 +187,24 @@ class TestEndpoints:
     def test_only_a_running_machine_is_reached(self, state: MachineState) -> None:
         assert told(seen(state=state, endpoints=self.PORTS)).endpoints == ()
 
-    def test_a_machine_that_is_not_shown_is_not_reached(self) -> None:
-        assert told(situation(LAUNCHED)).endpoints == ()
+    def test_a_machine_that_is_not_shown_keeps_its_endpoints(self) -> None:
+        assert told(situation(REACHED), Reason.VANISHED).endpoints == (PUBLISHED,)
+        assert told(situation(REACHED, fleet=None), Reason.NOVITA_UNREACHABLE).endpoints == (PUBLISHED,)
+
+    def test_without_a_claim_the_endpoints_in_status_are_kept(self) -> None:
+        subject = instance(status=recorded(endpoints=[PUBLISHED]))
+        assert told(situation(subject), Reason.LAUNCH_UNCERTAIN).endpoints == (PUBLISHED,)
+
+    def test_a_machine_that_is_shown_still_loses_the_endpoints_that_status_remembers(self) -> None:
+        assert told(seen(REACHED, MachineState.EXITED)).endpoints == ()
+
+    def test_a_machine_that_is_proved_absent_is_not_reached(self) -> None:
+        assert told(situation(REACHED, proved_gone=NAME), Reason.NO_STOCK).endpoints == ()
+
+    def test_another_machine_s_endpoints_are_not_this_one_s(self) -> None:
+        subject = instance(claim=claim(), status=recorded(machineName=OTHER_NAME, endpoints=[PUBLISHED]))
+        status = describe(situation(subject), Decision(Record("m-7"), Reason.STARTING, ""))
+        assert (status.instance_id, status.endpoints) == ("m-7", ())
 
     def test_a_machine_without_a_word_about_ports_has_none(self) -> None:
         assert told(seen(endpoints=None)).endpoints == ()
@@ -224,9 +242,28 @@ class TestTimes:
                 id="a machine that runs on came up when it came up",
             ),
             pytest.param(
-                seen(instance(claim=claim(), status=recorded(state="Starting", startedTime=BEFORE))),
-                (NOW, None),
-                id="a machine that comes up again came up now",
+                seen(instance(claim=claim(), status=recorded(state="Unknown", startedTime=BEFORE))),
+                (BEFORE, None),
+                id="a machine that was out of sight came up when it came up",
+            ),
+            pytest.param(
+                seen(
+                    instance(claim=claim(), status=recorded(state="Starting", startedTime=BEFORE, stoppedTime=EARLIER)),
+                ),
+                (BEFORE, EARLIER),
+                id="a machine that was up last, by whatever word, came up when it came up",
+            ),
+            pytest.param(
+                seen(
+                    instance(claim=claim(), status=recorded(state="Running", startedTime=EARLIER, stoppedTime=BEFORE)),
+                ),
+                (NOW, BEFORE),
+                id="a machine that was down last comes up again now",
+            ),
+            pytest.param(
+                seen(instance(claim=claim(), status=recorded(startedTime=BEFORE, stoppedTime=BEFORE))),
+                (NOW, BEFORE),
+                id="a machine that went down within the second comes up again now",
             ),
             pytest.param(
                 seen(instance(claim=claim(), status=recorded(state="Running"))),

@@ -72,6 +72,11 @@ def deletes(machine_id: str) -> Decision:
             deletes("m-2"),
             id="a deletion that retains retains one machine, not two",
         ),
+        pytest.param(
+            situation(LAUNCHED, fleet=fleet(machine(), DUPLICATE), deleted={"m-2": BOOT - 11.5}),
+            deletes("m-2"),
+            id="one whose delete did not take is deleted again",
+        ),
     ],
 )
 def test_a_machine_with_our_mark_that_the_claim_does_not_name_is_deleted(s: Situation, expected: Decision) -> None:
@@ -84,6 +89,10 @@ def test_a_machine_with_our_mark_that_the_claim_does_not_name_is_deleted(s: Situ
         pytest.param(
             situation(LAUNCHED, fleet=fleet(machine(), DUPLICATE), deleted={"m-2": BOOT - 1}),
             id="it was deleted a moment ago",
+        ),
+        pytest.param(
+            situation(LAUNCHED, fleet=fleet(machine(), DUPLICATE), deleted={"m-2": BOOT - 11}),
+            id="the list was begun within the lag after its delete",
         ),
         pytest.param(
             situation(LAUNCHED, fleet=fleet(machine(), machine(MachineState.TO_REMOVE, id="m-2", name=OTHER_NAME))),

@@ -26,6 +26,11 @@ def stopped(**fields: Any) -> GpuInstance:
     return running(spec=spec(powerState="Stopped"), **fields)
 
 
+def last_started(seconds_ago: float) -> dict[str, Any]:
+    retries = {"generation": 1, "count": 1, "lastTime": NOW - timedelta(seconds=seconds_ago)}
+    return recorded(retries=retries)
+
+
 def asked(verb: Verb, *, at: float = BOOT - 11, machine_id: str = "m-1") -> PowerCall:
     return PowerCall(machine_id, verb, at, NOW - timedelta(seconds=11), 1, 1)
 
@@ -41,6 +46,16 @@ def asked(verb: Verb, *, at: float = BOOT - 11, machine_id: str = "m-1") -> Powe
             situation(running(), fleet=fleet(machine()), deleted={"m-1": BOOT - 1}),
             REMOVED_SOON,
             id="after an acknowledged delete the machine is on its way out, whatever the list still says",
+        ),
+        pytest.param(
+            situation(running(), fleet=fleet(machine()), deleted={"m-1": BOOT - 11}),
+            REMOVED_SOON,
+            id="a list begun within the lag after an acknowledged delete does not contradict it",
+        ),
+        pytest.param(
+            situation(running(), fleet=fleet(machine(MachineState.REMOVING)), deleted={"m-1": BOOT - 9999}),
+            REMOVED_SOON,
+            id="a machine whose delete took is on its way out for as long as that takes",
         ),
         *(
             pytest.param(
@@ -61,7 +76,23 @@ def asked(verb: Verb, *, at: float = BOOT - 11, machine_id: str = "m-1") -> Powe
                 Decision(Rest(), Reason.STARTING, STARTING, again=500.0),
                 id=f"{state} is waited for until the startup times out",
             )
-            for state in sorted(COMING_UP)
+            for state in sorted(COMING_UP - COMING_BACK)
+        ),
+        *(
+            pytest.param(
+                situation(running(status=last_started(100)), fleet=fleet(machine(state))),
+                Decision(Rest(), Reason.STARTING, STARTING, again=500.0),
+                id=f"{state} is waited for until the time since our start is up",
+            )
+            for state in sorted(COMING_BACK)
+        ),
+        *(
+            pytest.param(
+                situation(running(claim=claim()), fleet=fleet(machine(state))),
+                Decision(Rest(), Reason.STARTING, STARTING),
+                id=f"{state} without a start of ours is waited for without end",
+            )
+            for state in sorted(COMING_BACK)
         ),
         pytest.param(
             situation(stopped(), fleet=fleet(machine(MachineState.PULLING))),
@@ -69,13 +100,18 @@ def asked(verb: Verb, *, at: float = BOOT - 11, machine_id: str = "m-1") -> Powe
             id="a wanted stop waits until the machine is up",
         ),
         pytest.param(
-            situation(stopped(claim=claim()), fleet=fleet(machine(MachineState.STARTING))),
+            situation(stopped(status=last_started(600)), fleet=fleet(machine(MachineState.STARTING))),
             Decision(Rest(), Reason.STOPPING, "The machine is coming up and can be stopped only then."),
             id="a wanted stop of a machine that came back too late waits for news, not for a time that has passed",
         ),
+        pytest.param(
+            situation(stopped(), fleet=fleet(machine(MachineState.STARTING))),
+            Decision(Rest(), Reason.STOPPING, "The machine is coming up and can be stopped only then."),
+            id="a wanted stop of a machine that others started waits for news",
+        ),
         *(
             pytest.param(
-                situation(running(claim=claim()), fleet=fleet(machine(state))),
+                situation(running(status=last_started(600)), fleet=fleet(machine(state))),
                 Decision(
                     Rest(),
                     Reason.STARTUP_TIMEOUT,
@@ -123,6 +159,11 @@ def test_what_novita_is_at_work_on_is_waited_for(s: Situation, expected: Decisio
             id="a call for another machine says nothing of this one",
         ),
         pytest.param(situation(stopped(), fleet=fleet(machine())), Stop("m-1"), id="nothing was asked"),
+        pytest.param(
+            situation(stopped(), fleet=fleet(machine()), deleted={"m-1": BOOT - 11.5}),
+            Stop("m-1"),
+            id="a machine that a list begun later than the lag after its delete shows running is not on its way out",
+        ),
         pytest.param(
             situation(stopped(), fleet=fleet(machine()), power_call=asked(Verb.START)),
             Stop("m-1"),

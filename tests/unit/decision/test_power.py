@@ -141,6 +141,33 @@ def endpoint(address: str, port: int = 8888) -> Endpoint:
             id="a spot machine that stopped after a notice is reported, not started",
         ),
         pytest.param(
+            situation(RUNNING, fleet=fleet(machine(MachineState.EXITED, reclaim_at=NOW, stopped=NOW))),
+            RECLAIMED,
+            id="a spot machine that stopped when its notice ran out was taken back",
+        ),
+        pytest.param(
+            situation(
+                RUNNING, fleet=fleet(machine(MachineState.EXITED, reclaim_at=NOW, stopped=NOW - timedelta(seconds=1)))
+            ),
+            starts(1),
+            id="a spot machine that stopped before its notice ran out stopped by itself",
+        ),
+        pytest.param(
+            situation(
+                RUNNING,
+                fleet=fleet(
+                    machine(
+                        MachineState.EXITED,
+                        spot=SpotStatus.TERMINATED,
+                        reclaim_at=NOW,
+                        stopped=NOW - timedelta(seconds=1),
+                    )
+                ),
+            ),
+            RECLAIMED,
+            id="Novita's word that it terminated the machine goes before any time",
+        ),
+        pytest.param(
             situation(
                 RUNNING,
                 fleet=fleet(machine(MachineState.EXITED, reclaim_at=NOW, billing=BillingMode.ON_DEMAND)),

@@ -16,7 +16,7 @@ from novita_operator.decision.actions import (
 from novita_operator.decision.decide import decide
 from novita_operator.decision.situation import CallResult, CreateCall, Reading, Situation
 from novita_operator.model.instance import GpuInstance
-from novita_operator.model.machine import MachineState
+from novita_operator.model.machine import GOING_AWAY, MachineState
 from novita_operator.model.reasons import Reason
 
 BEING_DELETED = "The machine is being deleted at Novita."
@@ -86,6 +86,24 @@ def releases(*retained: str) -> Decision:
             situation(deleting(), fleet=fleet(machine()), deleted={"m-1": BOOT - 0.5}),
             step(Rest()),
             id="a delete that Novita acknowledged is not repeated while the list still shows the machine",
+        ),
+        pytest.param(
+            situation(deleting(), fleet=fleet(machine()), deleted={"m-1": BOOT - 11}),
+            step(Rest()),
+            id="a list begun within the lag does not say that the delete did not take",
+        ),
+        pytest.param(
+            situation(deleting(), fleet=fleet(machine()), deleted={"m-1": BOOT - 11.5}),
+            deletes(),
+            id="a delete that did not take is repeated: a list begun later than the lag shows the machine going on",
+        ),
+        *(
+            pytest.param(
+                situation(deleting(), fleet=fleet(machine(state)), deleted={"m-1": BOOT - 9999}),
+                step(Rest()),
+                id=f"a delete that took is not repeated, however long the machine is {state}",
+            )
+            for state in sorted(GOING_AWAY)
         ),
         pytest.param(
             situation(deleting(), deleted={"m-1": BOOT - 0.5}),
@@ -255,6 +273,16 @@ def releases(*retained: str) -> Decision:
             ),
             releases("m-1"),
             id="Retain does not note a duplicate that was deleted",
+        ),
+        pytest.param(
+            situation(retaining(), fleet=fleet(machine()), deleted={"m-1": BOOT - 1}),
+            releases(),
+            id="Retain does not note the machine while its delete may take",
+        ),
+        pytest.param(
+            situation(retaining(), fleet=fleet(machine()), deleted={"m-1": BOOT - 11.5}),
+            releases("m-1"),
+            id="Retain notes a machine whose delete did not take",
         ),
         pytest.param(
             situation(retaining(), fleet=fleet(machine(MachineState.TO_REMOVE))),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from build import NAME, NOW, OTHER_NAME, POLICY, claim, fleet, instance, machine, recorded, situation, spec
+from build import BOOT, NAME, NOW, OTHER_NAME, POLICY, claim, fleet, instance, machine, recorded, situation, spec
 from novita_operator.decision.actions import Decision, Delete, DeleteCause, Record, Rest
 from novita_operator.decision.decide import decide
 from novita_operator.decision.rules.startup import startup_timeout
@@ -22,10 +22,8 @@ def launched(seconds_ago: float, *, status: Mapping[str, Any] | None = None, **s
     return instance(claim=begun, status=recorded() if status is None else status, spec=spec(**spec_fields))
 
 
-def retried(seconds_ago: float) -> dict[str, Any]:
-    return recorded(
-        retries={"generation": 1, "count": 1, "lastTime": NOW - timedelta(seconds=seconds_ago)},
-    )
+def retries(seconds_ago: float) -> dict[str, Any]:
+    return {"retries": {"generation": 1, "count": 1, "lastTime": NOW - timedelta(seconds=seconds_ago)}}
 
 
 def times_out(seconds: int) -> Decision:
@@ -36,7 +34,7 @@ def times_out(seconds: int) -> Decision:
     )
 
 
-def in_time(again: float) -> Decision:
+def in_time(again: float | None) -> Decision:
     return Decision(Rest(), Reason.STARTING, "The machine is coming up.", again=again)
 
 
@@ -61,12 +59,12 @@ def in_time(again: float) -> Decision:
             id="the spec's time is longer",
         ),
         pytest.param(
-            situation(launched(700, status=retried(100)), fleet=PULLING),
+            situation(launched(700, status=recorded(**retries(100))), fleet=PULLING),
             in_time(500.0),
             id="a later start begins the time anew",
         ),
         pytest.param(
-            situation(launched(700, status=retried(800)), fleet=PULLING),
+            situation(launched(700, status=recorded(**retries(800))), fleet=PULLING),
             times_out(600),
             id="a start before the launch does not count",
         ),
@@ -86,34 +84,84 @@ def in_time(again: float) -> Decision:
             Decision(Record("m-1"), Reason.STARTING, "The machine is coming up.", again=0.0),
             id="what is not yet recorded is recorded first",
         ),
+        pytest.param(
+            situation(launched(600), fleet=PULLING, deleted={"m-1": BOOT - 11.5}),
+            times_out(600),
+            id="a delete that did not take is repeated",
+        ),
     ],
 )
 def test_a_machine_that_never_comes_up_is_deleted(s: Situation, expected: Decision) -> None:
     assert decide(s) == expected
 
 
-@pytest.mark.parametrize(
-    "s",
-    [
+def ran_before(**status: Any) -> tuple[Any, ...]:
+    """A machine that comes up late after a run, by each of the signs that it ran."""
+    earlier = NOW - timedelta(hours=1)
+    return (
         pytest.param(
-            situation(launched(600, status=recorded(startedTime=NOW - timedelta(hours=1))), fleet=PULLING),
+            situation(launched(9999, status=recorded(startedTime=earlier, **status)), fleet=PULLING),
             id="status remembers that it ran",
         ),
         pytest.param(
-            situation(launched(600), fleet=fleet(machine(MachineState.PULLING, stopped=NOW))),
+            situation(
+                launched(9999, status=recorded(**status)), fleet=fleet(machine(MachineState.PULLING, stopped=earlier))
+            ),
             id="Novita remembers that it stopped",
         ),
         pytest.param(
-            situation(launched(600), fleet=fleet(machine(MachineState.RESTARTING))), id="a restart comes after a run"
+            situation(launched(9999, status=recorded(**status)), fleet=fleet(machine(MachineState.RESTARTING))),
+            id="a restart comes after a run",
         ),
-    ],
-)
+    )
+
+
+@pytest.mark.parametrize("s", ran_before(**retries(600)))
 def test_a_machine_that_ran_before_is_never_deleted_for_being_late(s: Situation) -> None:
+    assert startup_timeout(s) is None
     assert decide(s) == Decision(
         Rest(),
         Reason.STARTUP_TIMEOUT,
         "The machine does not come up in time. It ran before, so its disk may hold data: it is not deleted.",
     )
+
+
+@pytest.mark.parametrize("s", ran_before(**retries(599)))
+def test_the_time_of_a_machine_that_ran_before_counts_from_our_own_last_start(s: Situation) -> None:
+    assert decide(s) == in_time(1.0)
+
+
+@pytest.mark.parametrize("s", ran_before())
+def test_a_machine_that_others_start_again_has_no_deadline(s: Situation) -> None:
+    assert startup_timeout(s) is None
+    assert decide(s) == in_time(None)
+
+
+@pytest.mark.parametrize("seconds_later", [0, 1, 3000])
+def test_a_start_of_ours_that_brought_the_machine_up_is_no_deadline_for_the_next_start(seconds_later: int) -> None:
+    came_up = NOW - timedelta(seconds=5000 - seconds_later)
+    restarted = launched(9999, status=recorded(startedTime=came_up, **retries(5000)))
+    assert decide(situation(restarted, fleet=fleet(machine(MachineState.TO_RESTART)))) == in_time(None)
+
+
+@pytest.mark.parametrize(
+    "s",
+    [
+        pytest.param(situation(launched(599), fleet=PULLING), id="what is in time"),
+        pytest.param(
+            situation(launched(9999, status=recorded(startedTime=NOW, **retries(9000))), fleet=PULLING),
+            id="what ran before",
+        ),
+        pytest.param(
+            situation(
+                launched(700, status=recorded(machineName=OTHER_NAME, startedTime=NOW, **retries(100))), fleet=PULLING
+            ),
+            id="what is not recorded yet, while status tells when another machine came up",
+        ),
+    ],
+)
+def test_the_rule_alone_gives_up_nothing_that_another_rule_would_have_kept(s: Situation) -> None:
+    assert startup_timeout(s) is None
 
 
 @pytest.mark.parametrize("state", sorted(frozenset(MachineState) - COMING_UP))
