@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 from novita_operator import metrics
 from novita_operator.cloud.errors import NotDone, NotSent, Unknown
-from novita_operator.cloud.port import Cloud
+from novita_operator.cloud.port import Admission, Cloud
 from novita_operator.cluster.errors import Unreachable
 from novita_operator.cluster.instances import Instances
-from novita_operator.control.memory import Memory
+from novita_operator.control.memory import Entry, Memory
 from novita_operator.control.setbacks import Setbacks
 from novita_operator.decision.actions import Launch
 from novita_operator.decision.order import order
@@ -59,49 +59,53 @@ class Launcher:
         name = machine_name(mark, self._token())
         assert s.market is not None, "`launch` chose from it"
         wanted = order(s.instance.spec, s.market, action.offer, name, mark)
-        entry = self._memory.entries[s.uid]
-        entry.create_call = CreateCall(name, CallResult.NOT_DONE)
         try:
-            entry.create_call = await self._claim_and_create(s, action, wanted)
+            async with self._cloud.admit_create() as admission:
+                began = self._memory.clock.boot()
+                entry = await self._write(s, self._claim(s, action, name))
+                await self._create(entry, admission, wanted, began + s.policy.claim_window / 3)
         except NotDone as error:
             logger.warning("launch of %s was refused: %s: %s", name, type(error).__name__, error)
             metrics.LAUNCHES.labels(type(error).__name__).inc()
-            entry.create_call = CreateCall(name, CallResult.NOT_DONE)
             self._setbacks.remember(s, error, action.offer.shelf)
 
-    async def _claim_and_create(self, s: Situation, action: Launch, wanted: Order) -> CreateCall:
-        window = s.policy.claim_window / 3
-        async with self._cloud.admit_create() as admission:
-            claim = self._claim(s, action, wanted.name)
-            began = self._memory.clock.boot()
-
-            def fence() -> None:
-                if self._memory.clock.boot() - began >= window:
-                    raise NotSent("the claim grew too old before the call could be sent")
-                if not self._may_act():
-                    raise NotSent("the lease was lost before the call could be sent")
-
-            await self._write(s, claim, window)
-            entry = self._memory.entries[s.uid]
-            entry.create_call = CreateCall(wanted.name, CallResult.UNCERTAIN)
-            try:
-                async with asyncio.timeout(began + window - self._memory.clock.boot()):
-                    machine_id = await admission.create(wanted, fence)
-            except (Unknown, TimeoutError) as error:
-                logger.warning("launch of %s is uncertain: %s", wanted.name, error or "no answer in time")
-                metrics.LAUNCHES.labels("uncertain").inc()
-                return entry.create_call
-        logger.info("launched %s as %s: %s", wanted.name, machine_id, claim.bargain)
-        metrics.LAUNCHES.labels("created").inc()
-        return CreateCall(wanted.name, CallResult.CREATED, machine_id)
-
-    async def _write(self, s: Situation, claim: Claim, seconds: float) -> None:
+    async def _write(self, s: Situation, claim: Claim) -> Entry:
+        """Until the claim may stand in the object, what is known of the launch before it stays known."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(s.policy.claim_window / 3):
                 written = await self._instances.write_claim(s.instance, claim)
-        except TimeoutError:
-            raise Unreachable("the claim was not acknowledged in time, so no call was made") from None
+        except (TimeoutError, Unreachable) as error:
+            if entry := self._memory.entries.get(s.uid):
+                entry.create_call = CreateCall(claim.machine, CallResult.NOT_DONE)
+            raise Unreachable(f"the claim was not acknowledged ({error or 'in time'}), so no call was made") from None
         self._memory.remember(written)
+        return self._memory.entries[s.uid]
+
+    async def _create(self, entry: Entry, admission: Admission, wanted: Order, too_late: float) -> None:
+        """`too_late` is the boot clock when the claim is W/3 old. Cancelled, the outcome stays uncertain."""
+
+        def fence() -> None:
+            if self._memory.clock.boot() >= too_late:
+                raise NotSent("the claim grew too old before the call could be sent")
+            if not self._may_act():
+                raise NotSent("the lease was lost before the call could be sent")
+
+        entry.create_call = CreateCall(wanted.name, CallResult.NOT_DONE)
+        fence()  # a call that is too late is not begun, or its deadline would leave its outcome unknown
+        entry.create_call = CreateCall(wanted.name, CallResult.UNCERTAIN)
+        try:
+            async with asyncio.timeout(too_late - self._memory.clock.boot()):
+                machine_id = await admission.create(wanted, fence)
+        except NotDone:
+            entry.create_call = CreateCall(wanted.name, CallResult.NOT_DONE)
+            raise
+        except (Unknown, TimeoutError) as error:
+            logger.warning("launch of %s is uncertain: %s", wanted.name, error or "no answer in time")
+            metrics.LAUNCHES.labels("uncertain").inc()
+            return
+        entry.create_call = CreateCall(wanted.name, CallResult.CREATED, machine_id)
+        logger.info("launched %s as %s: %s", wanted.name, machine_id, _bargain(wanted.offer))
+        metrics.LAUNCHES.labels("created").inc()
 
     def _claim(self, s: Situation, action: Launch, name: str) -> Claim:
         return Claim(
