@@ -14,7 +14,7 @@ from novita_operator.cluster.instances import Instances
 from novita_operator.cluster.recorder import Recorder
 from novita_operator.cluster.retained import Retained
 from novita_operator.control.launch import Launcher
-from novita_operator.control.memory import Memory
+from novita_operator.control.memory import Memory, Sight
 from novita_operator.control.setbacks import Setbacks
 from novita_operator.decision.actions import (
     Decision,
@@ -155,5 +155,8 @@ class Hands:
         logger.info("released %s", subject)
 
     def _fence(self) -> None:
+        """Checked last, as the call is written: it may have waited long for its place in the budget."""
         if not self._may_act():
             raise NotSent("the lease was lost before the call could be sent")
+        if self._memory.sight() is not Sight.SEEING:
+            raise NotSent("the list of the machines grew old before the call could be sent")

@@ -1,8 +1,8 @@
 """The paid call, exactly once: a place in the budget, then the claim, then the call (docs/architecture.md, steps 3, 4).
 
 Flow: breaker and limiter agree → claim and finalizer in one PATCH → create, with the fence behind all that can wait.
-Guarantees: the call goes out only for a claim that this run wrote, younger than W/3, while the lease is held; it is
-never repeated. Assumption: what is sent within W/3 lands by claim + W or never.
+Guarantees: the call goes out only for a claim that this run wrote, younger than W/3, while the lease is held and the
+fleet is seen; it is never repeated. Assumption: what is sent within W/3 lands by claim + W or never.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from novita_operator.cloud.errors import NotDone, NotSent, Unknown
 from novita_operator.cloud.port import Admission, Cloud
 from novita_operator.cluster.errors import Unreachable
 from novita_operator.cluster.instances import Instances
-from novita_operator.control.memory import Entry, Memory
+from novita_operator.control.memory import Entry, Memory, Sight
 from novita_operator.control.setbacks import Setbacks
 from novita_operator.decision.actions import Launch
 from novita_operator.decision.order import order
@@ -89,6 +89,8 @@ class Launcher:
                 raise NotSent("the claim grew too old before the call could be sent")
             if not self._may_act():
                 raise NotSent("the lease was lost before the call could be sent")
+            if self._memory.sight() is not Sight.SEEING:
+                raise NotSent("the list of the machines grew old before the call could be sent")
 
         entry.create_call = CreateCall(wanted.name, CallResult.NOT_DONE)
         fence()  # a call that is too late is not begun, or its deadline would leave its outcome unknown
