@@ -10,6 +10,7 @@ from typing import assert_never
 from novita_operator import metrics
 from novita_operator.cloud.errors import BadState, NotDone, NotFound, NotSent, Unknown
 from novita_operator.cloud.port import Cloud
+from novita_operator.cluster.errors import Gone
 from novita_operator.cluster.instances import Instances
 from novita_operator.cluster.recorder import Recorder
 from novita_operator.cluster.retained import Retained
@@ -129,7 +130,9 @@ class Hands:
         """A duplicate or a slow starter is judged by the object as it stands *after* the list, not by memory."""
         if action.cause is not DeleteCause.RESOURCE_DELETED:
             fresh = await self._instances.read(s.instance.metadata.namespace, s.instance.metadata.name)
-            if fresh.uid != s.uid or fresh.claim != s.claim:
+            if fresh.uid != s.uid:
+                raise Gone("another object bears the name now")
+            if fresh.claim != s.claim:
                 self._memory.remember(fresh)
                 return
         try:

@@ -87,9 +87,10 @@ class Reconciler:
         """A step that fails hurts only its own object, and comes back later and later."""
         try:
             await self.step(uid)
-        except Gone:
-            self._memory.forget(uid)
-            self._queue.forget(uid)
+        except Gone as error:
+            # Of this object, most likely; it may also be the operator's own namespace, or a name that another has now.
+            logger.info("step ended: %s", error)
+            await self._read_again(uid, is_late=True)
         except Conflict:
             await self._read_again(uid)
         except ClusterError as error:
@@ -182,7 +183,9 @@ class Reconciler:
         except (ClusterError, ValueError) as error:
             logger.warning("the object could not be read again: %s", error)
             is_late = True
-        if is_late:
+        if uid not in self._memory.entries:
+            self._queue.forget(uid)
+        elif is_late:
             self._queue.add_rate_limited(uid, self._memory.urgency(uid))
         else:
             self._queue.add(uid, self._memory.urgency(uid))
@@ -193,6 +196,7 @@ class Reconciler:
         except Gone:
             self._memory.forget(known.uid)
             return
+        self._memory.remember(fresh)
         if fresh.uid != known.uid:
             self._memory.forget(known.uid)
-        self._memory.remember(fresh)
+            self._queue.add(fresh.uid, self._memory.urgency(fresh.uid))
