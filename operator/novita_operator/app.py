@@ -134,7 +134,16 @@ def _assemble(
         cloud, memory, queue, fast=settings.fast_poll_interval, slow=settings.poll_interval, random=_random
     )
     setbacks = Setbacks(memory, pace=settings.refusal_ttl, random=_random)
-    launcher = Launcher(cloud, instances, memory, setbacks, identity=identity, may_act=may_act, token=_token)
+    launcher = Launcher(
+        cloud,
+        instances,
+        memory,
+        setbacks,
+        identity=identity,
+        between_lists=poller.between_lists,
+        may_act=may_act,
+        token=_token,
+    )
     retained = Retained(connection, settings.namespace)
     hands = Hands(cloud, instances, retained, recorder, memory, launcher, setbacks, may_act=may_act)
     metrics.BUILD_INFO.labels(VERSION).set(1)

@@ -5,17 +5,19 @@ the last one standing; it grows old, and an old list means blind.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 
 from novita_operator import metrics
-from novita_operator.cloud.errors import CloudError, Unauthorized
+from novita_operator.cloud.errors import CloudError, IncompleteList, Unauthorized
 from novita_operator.cloud.port import Cloud
 from novita_operator.control.memory import Memory
 from novita_operator.control.workqueue import WorkQueue
 from novita_operator.decision.brake import Brake
 from novita_operator.model.machine import MOVING, Fleet, Machine
 
+_ATTEMPTS = 3
 _JITTER = 0.1
 _SHORTEST_PAUSE = 1.0
 
@@ -28,6 +30,9 @@ class FleetPoller:
     def __init__(
         self, cloud: Cloud, memory: Memory, queue: WorkQueue, *, fast: float, slow: float, random: Callable[[], float]
     ) -> None:
+        self.between_lists = asyncio.Event()
+        """Set while no list is being read: a machine that is launched meanwhile makes its pages disagree."""
+        self.between_lists.set()
         self._cloud = cloud
         self._memory = memory
         self._queue = queue
@@ -69,17 +74,28 @@ class FleetPoller:
 
     async def poll(self) -> None:
         """Read one list, remember it, and wake whom it concerns."""
-        begun = self._memory.clock.boot()
+        self.between_lists.clear()
         try:
-            machines = await self._cloud.machines()
+            machines, begun = await self._whole_list()
         except CloudError as error:
             self._failed(error)
         else:
             self._succeeded(machines, begun)
+        finally:
+            self.between_lists.set()
         sight = self._memory.sight()
         if sight != self._sight:
             self._sight = sight
             self._wake_all()
+
+    async def _whole_list(self) -> tuple[tuple[Machine, ...], float]:
+        """The machines, and the boot clock before they were asked for; pages that disagree are read anew at once."""
+        for _ in range(_ATTEMPTS - 1):
+            begun = self._memory.clock.boot()
+            with contextlib.suppress(IncompleteList):
+                return await self._cloud.machines(), begun
+        begun = self._memory.clock.boot()
+        return await self._cloud.machines(), begun
 
     def _failed(self, error: CloudError) -> None:
         self._failures += 1

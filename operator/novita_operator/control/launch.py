@@ -37,6 +37,7 @@ class Launcher:
         setbacks: Setbacks,
         *,
         identity: str,
+        between_lists: asyncio.Event,
         may_act: Callable[[], bool],
         token: Callable[[], str],
     ) -> None:
@@ -46,6 +47,7 @@ class Launcher:
         self._memory = memory
         self._setbacks = setbacks
         self._identity = identity
+        self._between_lists = between_lists
         self._may_act = may_act
         self._token = token
 
@@ -60,6 +62,7 @@ class Launcher:
         assert s.market is not None, "`launch` chose from it"
         wanted = order(s.instance.spec, s.market, action.offer, name, mark)
         try:
+            await self._between_lists.wait()
             async with self._cloud.admit_create() as admission:
                 began = self._memory.clock.boot()
                 entry = await self._write(s, self._claim(s, action, name))
