@@ -5,12 +5,11 @@ there then was deleted; one that was made since cannot be missed.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 
 from novita_operator import metrics
-from novita_operator.cloud.errors import CloudError, NotFound
+from novita_operator.cloud.errors import CloudError, NotFound, Unknown
 from novita_operator.cloud.port import Cloud, Fence
 from novita_operator.cluster.errors import ClusterError
 from novita_operator.cluster.instances import Instances
@@ -65,18 +64,25 @@ class Sweep:
                 logger.warning("no sweep for orphans this time: %s", error)
 
     async def _deal_with(self, orphans: Sequence[Orphan], recorder: Recorder, fence: Fence, *, deletes: bool) -> None:
-        for number, orphan in enumerate(orphans):
+        left = MOST_PER_PASS if deletes else 0
+        for orphan in orphans:
             machine = orphan.machine
             assert machine.mark is not None, "only what bears our mark is judged"
-            will_delete = deletes and number < MOST_PER_PASS
-            note = f"Machine {machine.id} is billed and has no resource: {'deleted' if will_delete else 'delete it'}."
+            is_deleted = left > 0 and await self._delete(machine.id, fence)
+            left -= is_deleted
+            note = f"Machine {machine.id} is billed and has no resource: {'deleted' if is_deleted else 'delete it'}."
             subject = Subject(machine.mark.namespace, machine.mark.name, machine.mark.uid)
             recorder.emit(Notice(subject, NoticeType.WARNING, "Orphaned", "Sweep", note))
             logger.warning("orphan of %s: %s", machine.mark, note)
-            if will_delete:
-                await self._delete(machine.id, fence)
 
-    async def _delete(self, machine_id: str, fence: Fence) -> None:
-        with contextlib.suppress(NotFound):
+    async def _delete(self, machine_id: str, fence: Fence) -> bool:
+        """Whether it may be deleted now; one that Novita does not delete must not hold up the others."""
+        try:
             await self._cloud.delete(machine_id, fence)
+        except NotFound:
+            pass
+        except CloudError as error:
+            logger.warning("orphan %s could not be deleted: %s", machine_id, error)
+            return isinstance(error, Unknown)
         metrics.ORPHANS_DELETED.inc()
+        return True
