@@ -225,5 +225,4 @@ async def relaunched(parts: Parts) -> None:
 
 
 def duplicates_deleted() -> float:
-    value: float = metrics.DUPLICATES_DELETED._value.get()  # noqa: SLF001  the client has no public reader
-    return value
+    return metrics.REGISTRY.get_sample_value("novita_gpu_instance_duplicates_deleted_total") or 0
