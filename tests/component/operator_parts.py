@@ -215,7 +215,16 @@ def _assemble(
         parts.before_claim()
         return secrets.token_hex(4)
 
-    launcher = Launcher(cloud, instances, memory, setbacks, identity=identity, between_lists=poller.between_lists, may_act=may_act, token=token)
+    launcher = Launcher(
+        cloud,
+        instances,
+        memory,
+        setbacks,
+        identity=identity,
+        between_lists=poller.between_lists,
+        may_act=may_act,
+        token=token,
+    )
     hands = Hands(cloud, instances, retained, recorder, memory, launcher, setbacks, may_act=may_act)
     parts = Parts(
         clock=hand,
