@@ -55,22 +55,21 @@ class FleetPoller:
         """Whether this object is on its way somewhere, so that lists should come fast."""
         if not closely:
             self._restless.discard(uid)
-        elif uid not in self._restless:
+        else:
+            if not self._restless:
+                self._hurry.set()  # from now on lists come fast, and one serves all that move
             self._restless.add(uid)
-            self._hurry.set()
 
     async def run(self) -> None:
-        """Poll until cancelled."""
+        """Poll until cancelled; the first list, at the start, is left to the caller."""
         while True:
-            self._hurry.clear()
-            await self.poll()
             await asyncio.sleep(min(self._fast, _SHORTEST_PAUSE))
             pause = self._pause() - min(self._fast, _SHORTEST_PAUSE)
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(pause, 0)):
                     await self._hurry.wait()
-            except TimeoutError:
-                continue
+            self._hurry.clear()
+            await self.poll()
 
     async def poll(self) -> None:
         """Read one list, remember it, and wake whom it concerns."""
