@@ -132,7 +132,7 @@ class FleetPoller:
 
     def _forget_the_gone(self, fleet: Fleet) -> None:
         """A delete is remembered while the machine may still be shown or its object is still to be released."""
-        if not self._memory.deleted:
+        if not self._memory.deleted or fleet.suspect:
             return
         held = {instance.status.instance_id for instance in self._memory.instances()}
         for machine_id in self._memory.deleted.keys() - fleet.machines.keys() - held:
