@@ -1,0 +1,121 @@
+"""Memory: what is newer stays, ages are counted from the right moment, and a new UID is a new object."""
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from build import MACHINE_ID, NAME, NOW, OTHER_NAME, POLICY, UID, claim, fleet, instance, machine, recorded
+from novita_operator.control.clock import Clock
+from novita_operator.control.memory import Memory, Sight
+from novita_operator.control.workqueue import Urgency
+from novita_operator.model.instance import GpuInstance
+
+OTHER_UID = "0b9c0c0e-2222-4222-8333-444455556666"
+
+
+@dataclass
+class Stage:
+    seconds: float = 100.0
+    memory: Memory = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.memory = Memory(POLICY, Clock(lambda: NOW, lambda: self.seconds), started=self.seconds)
+
+    def at(self, seconds: float, seen: GpuInstance) -> None:
+        self.seconds = seconds
+        self.memory.remember(seen)
+
+
+def test_an_echo_of_an_older_version_changes_nothing_after_an_own_write():
+    stage = Stage()
+    stage.at(100, instance(resourceVersion="9"))
+    stage.at(101, instance(resourceVersion="12", claim=claim()))
+    before = replace(stage.memory.entries[UID])
+    for version in ("9", "10", "12"):
+        stage.at(102, instance(resourceVersion=version))
+    assert stage.memory.entries[UID] == before
+
+
+def test_versions_are_compared_as_numbers():
+    stage = Stage()
+    stage.at(100, instance(resourceVersion="99"))
+    stage.at(101, instance(resourceVersion="100", claim=claim()))
+    assert stage.memory.entries[UID].instance.claim == claim()
+
+
+def test_every_newer_version_asks_for_a_list_that_is_younger():
+    stage = Stage()
+    stage.at(100, instance(resourceVersion="1"))
+    stage.at(105, instance(resourceVersion="2"))
+    assert stage.memory.situation(UID, None).version_read == 105
+
+
+def test_absence_is_counted_from_the_first_sight_of_the_claim_with_its_present_record():
+    stage = Stage()
+    seen = []
+    for number, version in enumerate(
+        (
+            instance(claim=claim()),
+            instance(claim=claim(), labels={"a": "b"}),
+            instance(claim=claim(), status=recorded()),
+            instance(claim=claim(), status=recorded(state="Running")),
+            instance(claim=claim(machine=OTHER_NAME), status=recorded()),
+            instance(claim=claim(machine=OTHER_NAME), status=recorded(machineName=OTHER_NAME, instanceId="m-2")),
+            instance(claim=claim(machine=OTHER_NAME)),
+        )
+    ):
+        metadata = version.metadata.model_copy(update={"resource_version": str(number + 1)})
+        stage.at(100.0 + number, version.model_copy(update={"metadata": metadata}))
+        seen.append(stage.memory.situation(UID, None).trace_seen)
+    assert seen == [100, 100, 102, 102, 104, 105, 106]
+
+
+def test_a_claim_that_was_stripped_is_remembered():
+    stage = Stage()
+    stage.at(100, instance(resourceVersion="1", claim=claim()))
+    stage.at(101, instance(resourceVersion="2"))
+    situation = stage.memory.situation(UID, None)
+    assert (situation.claim, situation.remembered) == (None, claim())
+
+
+def test_an_object_of_the_same_name_with_another_uid_begins_with_nothing():
+    stage = Stage()
+    stage.at(100, instance(claim=claim(), status=recorded()))
+    stage.memory.entries[UID].proved_gone = NAME
+    stage.memory.forget(UID)
+    stage.at(101, instance(uid=OTHER_UID, resourceVersion="2"))
+    situation = stage.memory.situation(OTHER_UID, None)
+    assert (situation.remembered, situation.create_call, situation.proved_gone) == (None, None, "")
+    assert situation.trace_seen == situation.version_read == 101
+    assert set(stage.memory.entries) == {OTHER_UID}
+
+
+def test_to_forget_what_is_not_known_is_nothing():
+    Stage().memory.forget(UID)
+
+
+@pytest.mark.parametrize(
+    ("known", "urgency"),
+    [
+        (instance(claim=claim(), deletionTimestamp="2026-11-21T12:00:00Z"), Urgency.DELETE),
+        (instance(spec={"image": "a", "productName": "b", "powerState": "Stopped"}, claim=claim()), Urgency.STOP),
+        (instance(), Urgency.CREATE),
+        (instance(claim=claim()), Urgency.REST),
+    ],
+)
+def test_what_ends_a_bill_is_the_most_urgent(known: GpuInstance, urgency: Urgency):
+    stage = Stage()
+    stage.at(100, known)
+    assert stage.memory.urgency(UID) is urgency
+    assert stage.memory.urgency("nobody") is Urgency.REST
+
+
+def test_sight_is_lost_when_the_list_is_too_old_or_never_came():
+    stage = Stage()
+    assert stage.memory.sight() is Sight.NOT_YET
+    stage.seconds += POLICY.fleet_max_age + 1
+    assert stage.memory.sight() is Sight.BLIND
+    stage.memory.fleet = fleet(machine(id=MACHINE_ID), begun=stage.seconds)
+    assert stage.memory.sight() is Sight.SEEING
+    stage.memory.key_accepted = False
+    assert stage.memory.sight() is Sight.KEY_REJECTED
