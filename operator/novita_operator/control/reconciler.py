@@ -77,7 +77,9 @@ class Reconciler:
         """One worker; ends when the queue is shut down."""
         while (uid := await self._queue.get()) is not None:
             try:
-                if uid in self._memory.entries and self._may_act():
+                if uid not in self._memory.entries:
+                    self._queue.forget(uid)
+                elif self._may_act():
                     with about(self._memory.entries[uid].instance), metrics.RECONCILE_SECONDS.time():
                         await self._guarded(uid)
             finally:
