@@ -4,8 +4,9 @@ These handlers write nothing, and null storages keep kopf from writing anything 
 """
 
 import asyncio
+import itertools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import kopf
@@ -77,6 +78,7 @@ def informer_only(settings: kopf.OperatorSettings) -> None:
     settings.watching.server_timeout = 300
     settings.networking.request_timeout = 15
     settings.networking.connect_timeout = 5
+    settings.networking.error_backoffs = _Backoffs()
     settings.posting.enabled = False
     settings.scanning.disabled = True
 
@@ -86,6 +88,13 @@ def _without_values(error: ValueError) -> str:
     if not isinstance(error, ValidationError):
         return type(error).__name__
     return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['type']}" for problem in error.errors())
+
+
+class _Backoffs:
+    """Seconds between tries, without an end: kopf's own end after a minute, and its watch and the process with them."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((1.0, 1.0, 2.0, 3.0, 5.0), itertools.repeat(8.0))
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
