@@ -59,7 +59,7 @@ class Breaker:
 
     def _probe(self) -> None:
         if (rest := self._until - self._clock()) > 0:
-            raise NotSent(f"Novita did not answer lately: no calls for {rest:.0f} s", retry_after=rest)
+            raise NotSent("Novita did not answer lately: no calls for a while", retry_after=rest)
         self._move(Position.PROBING)
 
     def is_current(self, leave: "Leave") -> bool:

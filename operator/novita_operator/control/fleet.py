@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from novita_operator import metrics
-from novita_operator.cloud.errors import CloudError, IncompleteList, Unauthorized
+from novita_operator.cloud.errors import CloudError, IncompleteList, NotSent, Unauthorized
 from novita_operator.cloud.port import Cloud
 from novita_operator.control.memory import Memory
 from novita_operator.control.workqueue import WorkQueue
@@ -98,7 +98,8 @@ class FleetPoller:
 
     def _failed(self, error: CloudError) -> None:
         self._failures += 1
-        self._memory.trouble = str(error)
+        if not isinstance(error, NotSent) or error.is_outage or not self._memory.trouble:
+            self._memory.trouble = str(error)  # a call that was merely held back does not hide the cause
         if isinstance(error, Unauthorized):
             self._memory.key_accepted = False
         metrics.FLEET_POLLS.labels(type(error).__name__).inc()
