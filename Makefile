@@ -37,6 +37,10 @@ test: plane ## every test, and full branch coverage of the decisions
 test-fast: $(READY) ## the tests that need no API server
 	$(BIN)/pytest -m "not server"
 
+.PHONY: mutate
+mutate: $(READY) ## change each line of the decisions a little: do their unit tests notice?
+	$(BIN)/python tests/mutate.py
+
 .PHONY: check
 check: $(READY) ## format, lint, types, floors, Dockerfile, generated files
 	$(BIN)/ruff format --check .

@@ -62,6 +62,7 @@ def test_the_third_is_believed() -> None:
 def test_lists_that_lack_other_machines_each_time_do_not_agree() -> None:
     lists = [machines(10), machines(10, first=10), machines(10, first=20)]
     assert seen(machines(30), *lists).is_on
+    assert seen(machines(30), *lists, lists[-1]).is_on
     assert not seen(machines(30), *lists, lists[-1], lists[-1]).is_on
 
 

@@ -10,7 +10,7 @@ from novita_operator.decision.describe import describe
 from novita_operator.decision.situation import PowerCall, Situation, Verb
 from novita_operator.model.instance import GpuInstance
 from novita_operator.model.machine import Endpoint, MachineState
-from novita_operator.model.reasons import NEEDS_PEOPLE, Reason, State
+from novita_operator.model.reasons import NEEDS_PEOPLE, ConditionType, Reason, State
 from novita_operator.model.resource import BillingMode, PortProtocol
 from novita_operator.model.status import Placement, PublishedPort, Retries, Status
 
@@ -67,6 +67,13 @@ def test_a_running_machine_is_told_whole() -> None:
         started_time=BEFORE,
         launches=1,
     )
+
+
+def test_the_machine_is_launched_for_as_long_as_its_id_is_told() -> None:
+    for s, word in ((seen(), "True"), (situation(), "False")):
+        condition = told(s).condition(ConditionType.LAUNCHED)
+        assert condition is not None
+        assert condition.status == word
 
 
 def test_before_a_launch_there_is_nothing_to_tell() -> None:
