@@ -103,7 +103,8 @@ def _retries(s: Situation) -> Retries | None:
     before = s.instance.status.retries
     call, claim = s.power_call, s.claim
     if call is not None and call.verb is Verb.START and call.generation == s.instance.generation:
-        return Retries(generation=call.generation, count=max(call.retry, retries.spent(s)), last_time=call.asked)
+        last = max(call.asked, before.last_time) if before is not None else call.asked
+        return Retries(generation=call.generation, count=max(call.retry, retries.spent(s)), last_time=last)
     if claim is not None and claim.retry and claim.generation == s.instance.generation:
         last = max(claim.at, before.last_time) if before is not None else claim.at
         return Retries(generation=claim.generation, count=retries.spent(s), last_time=last)

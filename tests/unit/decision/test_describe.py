@@ -364,6 +364,11 @@ class TestRetries:
             pytest.param(
                 situation(instance(status=retried(3)), power_call=called()), (1, 3, BEFORE), id="a count never falls"
             ),
+            pytest.param(
+                situation(instance(status=retried(1, last=NOW)), power_call=called()),
+                (1, 2, NOW),
+                id="a start does not turn the time of the last one back",
+            ),
             pytest.param(situation(LAUNCHED, power_call=called(Verb.STOP)), None, id="a stop does not count"),
             pytest.param(
                 situation(instance(generation=2, status=retried(1)), power_call=called()),
