@@ -108,7 +108,7 @@ class Settings(BaseModel):
         ge=3,
         le=600,
         description="How long after its claim a create call may still take effect at Novita; the call itself gets a "
-        "third of it.",
+        "quarter of it.",
     )
     list_lag: Seconds = Field(
         10,
