@@ -35,7 +35,7 @@ test: plane ## every test, and full branch coverage of the decisions
 
 .PHONY: test-fast
 test-fast: $(READY) ## the tests that need no API server
-	$(BIN)/pytest -m "not server"
+	$(BIN)/pytest -m "not server" --hypothesis-profile fast
 
 .PHONY: mutate
 mutate: $(READY) ## change each line of the decisions a little: do their unit tests notice?

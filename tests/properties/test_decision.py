@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from build import (
@@ -197,11 +197,7 @@ def acts(decision: Decision) -> bool:
     return isinstance(decision.action, PutBack | Launch | Start | Stop | Delete | Release | Record)
 
 
-thoroughly = settings(max_examples=100, deadline=None)
-
-
 @given(situations())
-@thoroughly
 def test_there_is_always_one_decision_with_a_sentence(s: Situation) -> None:
     decision = decide(s)
     assert decision == decide(s)
@@ -210,7 +206,6 @@ def test_there_is_always_one_decision_with_a_sentence(s: Situation) -> None:
 
 
 @given(situations())
-@thoroughly
 def test_a_rest_never_asks_to_be_looked_at_at_once(s: Situation) -> None:
     decision = decide(s)
     if isinstance(decision.action, Rest):
@@ -218,7 +213,6 @@ def test_a_rest_never_asks_to_be_looked_at_at_once(s: Situation) -> None:
 
 
 @given(situations())
-@thoroughly
 def test_blind_means_still(s: Situation) -> None:
     is_blind = s.fleet is None or s.boot - s.fleet.begun > POLICY.fleet_max_age
     if is_blind or s.account.key_accepted is False or s.instance.is_paused:
@@ -226,7 +220,6 @@ def test_blind_means_still(s: Situation) -> None:
 
 
 @given(situations())
-@thoroughly
 def test_a_launch_is_never_a_second_machine(s: Situation) -> None:
     action = decide(s).action
     if not isinstance(action, Launch):
@@ -243,7 +236,6 @@ def test_a_launch_is_never_a_second_machine(s: Situation) -> None:
 
 
 @given(situations())
-@thoroughly
 def test_launches_are_numbered_and_bounded(s: Situation) -> None:
     action = decide(s).action
     if isinstance(action, Launch):
@@ -254,7 +246,6 @@ def test_launches_are_numbered_and_bounded(s: Situation) -> None:
 
 
 @given(situations())
-@thoroughly
 def test_no_hand_is_laid_on_a_machine_that_the_list_does_not_show_as_ours(s: Situation) -> None:
     action = decide(s).action
     if isinstance(action, Delete | Start | Stop):
@@ -263,7 +254,6 @@ def test_no_hand_is_laid_on_a_machine_that_the_list_does_not_show_as_ours(s: Sit
 
 
 @given(situations())
-@thoroughly
 def test_the_machine_that_the_claim_names_is_no_duplicate(s: Situation) -> None:
     action = decide(s).action
     if isinstance(action, Delete) and action.cause == "duplicate":
@@ -272,7 +262,6 @@ def test_the_machine_that_the_claim_names_is_no_duplicate(s: Situation) -> None:
 
 
 @given(situations())
-@thoroughly
 def test_a_delete_that_may_yet_take_is_not_repeated(s: Situation) -> None:
     action = decide(s).action
     if isinstance(action, Delete) and action.machine_id in s.deleted:
@@ -281,7 +270,6 @@ def test_a_delete_that_may_yet_take_is_not_repeated(s: Situation) -> None:
 
 
 @given(situations())
-@thoroughly
 def test_no_machine_that_ran_is_deleted_for_being_late(s: Situation) -> None:
     late = startup_timeout(s)
     if late is not None:
@@ -293,7 +281,6 @@ def test_no_machine_that_ran_is_deleted_for_being_late(s: Situation) -> None:
 
 
 @given(situations())
-@thoroughly
 def test_a_claim_is_written_for_a_machine_that_stays_where_one_is_shown(s: Situation) -> None:
     action, staying = decide(s).action, {m.name for m in s.ours if not is_going(s, m)}
     if isinstance(action, PutBack) and s.claim is None and staying:
@@ -301,14 +288,12 @@ def test_a_claim_is_written_for_a_machine_that_stays_where_one_is_shown(s: Situa
 
 
 @given(situations())
-@thoroughly
 def test_a_deleted_object_neither_launches_nor_starts_nor_gets_anything_back(s: Situation) -> None:
     if s.instance.is_deleting:
         assert not isinstance(decide(s).action, Launch | Start | Stop | PutBack)
 
 
 @given(situations())
-@thoroughly
 def test_no_object_is_released_while_a_machine_may_be_left_behind(s: Situation) -> None:
     action = decide(s).action
     if not isinstance(action, Release):
@@ -326,7 +311,6 @@ def test_no_object_is_released_while_a_machine_may_be_left_behind(s: Situation) 
 
 
 @given(situations())
-@thoroughly
 def test_every_decision_can_be_told_and_telling_it_again_is_silent(s: Situation) -> None:
     decision = decide(s)
     status = describe(s, decision)
