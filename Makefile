@@ -37,6 +37,10 @@ test: plane ## every test, and full branch coverage of the decisions
 test-fast: $(READY) ## the tests that need no API server
 	$(BIN)/pytest -m "not server" --hypothesis-profile fast
 
+.PHONY: proof
+proof: plane ## the whole kill matrix, each kill by itself; a part of it runs in `make test`
+	$(BIN)/pytest tests/proof -m "proof or not proof"
+
 .PHONY: mutate
 mutate: $(READY) ## change each line of the decisions a little: do their unit tests notice?
 	$(BIN)/python tests/mutate.py

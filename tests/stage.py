@@ -84,6 +84,18 @@ def install_account(plane: ControlPlane, namespace: str, watched: Sequence[str] 
     return plane.service_account_kubeconfig(namespace, account)
 
 
+def manifest(name: str, annotations: Mapping[str, str] | None, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A resource; by image and product unless the spec says otherwise."""
+    runs = {} if "templateId" in spec else {"image": "docker.io/acme/worker:1.9"}
+    wants = {} if "productId" in spec else {"productName": "RTX 4090 24GB"}
+    return {
+        "apiVersion": "gpu.novita.ai/v1alpha1",
+        "kind": "GpuInstance",
+        "metadata": {"name": name, "annotations": dict(annotations or {})},
+        "spec": {**runs, **wants, **spec},
+    }
+
+
 class OperatorProcess:
     """One operator; its log is a file of JSON lines."""
 
@@ -176,15 +188,7 @@ class Cluster:
 
     def apply(self, name: str, *, annotations: Mapping[str, str] | None = None, **spec: Any) -> None:
         """Apply a resource; by image and product unless the spec says otherwise."""
-        runs = {} if "templateId" in spec else {"image": "docker.io/acme/worker:1.9"}
-        wants = {} if "productId" in spec else {"productName": "RTX 4090 24GB"}
-        body = {
-            "apiVersion": "gpu.novita.ai/v1alpha1",
-            "kind": "GpuInstance",
-            "metadata": {"name": name, "annotations": dict(annotations or {})},
-            "spec": {**runs, **wants, **spec},
-        }
-        self.kubectl("apply", "-f", "-", input=json.dumps(body))
+        self.kubectl("apply", "-f", "-", input=json.dumps(manifest(name, annotations, spec)))
 
     def patch(self, name: str, body: Mapping[str, Any], *arguments: str) -> None:
         self.kubectl("patch", "gpui", name, "--type=merge", "-p", json.dumps(body), *arguments)

@@ -1,0 +1,42 @@
+"""Killed anywhere, with anything else going wrong: one machine, the true status, nothing left behind."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from controlplane.plane import ControlPlane
+from proof.matrix import CELLS, Cell, play, sample
+from proof.world import theatre
+
+pytestmark = pytest.mark.server
+
+SIDE_BY_SIDE = 6
+IN_TEST = frozenset(sample())
+
+Played = Mapping[Cell, "Future[list[str]]"]
+
+
+@pytest.fixture(scope="module")
+def played(
+    request: pytest.FixtureRequest, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Played]:
+    """The chosen cells, some at a time: most of each is waiting."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    mine = [item.callspec.params["cell"] for item in items if item.originalname == test_cell.__name__]
+    chosen = [cell for cell in mine if isinstance(cell, Cell)]
+    stage = theatre(plane, tmp_path_factory.mktemp("matrix"))
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        yield {cell: pool.submit(play, cell, stage) for cell in chosen}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cell, id=f"{cell.point} | {cell.fault}", marks=() if cell in IN_TEST else pytest.mark.proof)
+        for cell in CELLS
+    ],
+)
+def test_cell(cell: Cell, played: Played) -> None:
+    assert played[cell].result() == []

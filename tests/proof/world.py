@@ -1,0 +1,117 @@
+"""One scene of the proof: a namespace, a Novita, operators as processes between them, and the judge of it all.
+
+The judge is the simulator's ledger: what lived when, whose hand was laid on what. Findings are sentences.
+"""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from component.operator_fixtures import FOREIGN, WRITES
+from controlplane.plane import ControlPlane
+from novita_operator.model.naming import MARK_ENV
+from novita_simulator.client import Simulator
+from novita_simulator.running import running
+from novita_simulator.views import MachineView
+from proof.kube import Kube
+from proof.wire import Wire, wired
+from stage import QUICK, OperatorProcess, install_account, install_crd
+
+HOME = "home-of-proof"
+CROWD = 101
+"""Machines of other people, so that every list has two pages."""
+_GONE = frozenset({"toRemove", "removing", "removed"})
+
+
+class Theatre(NamedTuple):
+    """What all scenes share: the API server, and an account for the operators that have no Lease."""
+
+    plane: ControlPlane
+    account: Path
+    folder: Path
+
+
+def theatre(plane: ControlPlane, folder: Path) -> Theatre:
+    install_crd(plane)
+    plane.kubectl("create", "namespace", HOME)
+    return Theatre(plane, install_account(plane, HOME), folder)
+
+
+class World:
+    """One scene; `home` is the operators' own namespace."""
+
+    def __init__(self, cluster: Kube, novita: Simulator, wire: Wire, folder: Path, home: str) -> None:
+        self.cluster = cluster
+        self.novita = novita
+        self.wire = wire
+        self.home = home
+        self.operators: list[OperatorProcess] = []
+        self._folder = folder
+
+    def start(self, *arguments: str, **settings: str) -> OperatorProcess:
+        """An operator for this namespace, over the wire; it is not waited for."""
+        log = self._folder / f"operator-{len(self.operators) + 1}.log"
+        own = {"NOVITA_OPERATOR_NAMESPACE": self.home, **settings}
+        arguments = ("--namespace", self.cluster.namespace, *arguments)
+        process = OperatorProcess(log, self._folder / "kubeconfig", self.novita.url, own, *arguments)
+        self.operators.append(process)
+        return process
+
+    def machines(self) -> list[MachineView]:
+        """Those with a mark of this namespace that are there."""
+        mine = [m for m in self.novita.machines() if f"/{self.cluster.namespace}/" in m.envs.get(MARK_ENV, "")]
+        return [machine for machine in mine if machine.status not in _GONE]
+
+    def findings(self, *, most_alive: int = 1) -> list[str]:
+        """What must never have happened, whatever else did."""
+        ledger = self.novita.ledger()
+        doubles = [
+            f"{most} machines at once for {mark}" for mark, most in ledger.max_alive.items() if most > most_alive
+        ]
+        foreign = {m.name for m in self.novita.machines() if MARK_ENV not in m.envs} | FOREIGN
+        touched = [a for a in self.novita.journal() if a.operation in WRITES and a.name in foreign]
+        return [*doubles, *(f"{asked.operation} of the foreign machine {asked.name}" for asked in touched)]
+
+    def lies(self, name: str) -> list[str]:
+        """Where status, at rest, does not say what is true at Novita."""
+        status, there = self.cluster.status(name), self.machines()
+        if len(there) != 1:
+            return [f"{len(there)} machines are there, and status says {status}"]
+        (machine,) = there
+        told = {key: status.get(key) for key in ("instanceId", "machineName", "productId", "state")}
+        state = {"running": "Running", "exited": "Stopped"}.get(machine.status, machine.status)
+        true = {"instanceId": machine.id, "machineName": machine.name, "productId": machine.product_id, "state": state}
+        return [] if told == true else [f"status says {told}, and true is {true}"]
+
+    def leftovers(self) -> list[str]:
+        """Machines of objects that are no more."""
+        return [f"{machine.name} is left behind" for machine in self.machines()]
+
+
+@contextlib.contextmanager
+def world(theatre: Theatre, *, has_own_home: bool = False, is_crowded: bool = False) -> Iterator[World]:
+    """A scene; `has_own_home` for operators with a Lease. Whatever still runs at its end is killed."""
+    namespace = f"proof-{secrets.token_hex(4)}"
+    folder = theatre.folder / namespace
+    folder.mkdir()
+    account, home = theatre.account, HOME
+    if has_own_home:
+        home = f"{namespace}-home"
+        theatre.plane.kubectl("create", "namespace", home)
+        account = install_account(theatre.plane, home)
+    with contextlib.ExitStack() as stack:
+        novita = stack.enter_context(running(speed=1, durations=QUICK))
+        if is_crowded:
+            novita.plant("crowd", count=CROWD)
+        wire = stack.enter_context(wired(account, folder / "kubeconfig"))
+        cluster = Kube(theatre.plane, namespace)
+        stack.callback(cluster.http.close)
+        scene = World(cluster, novita, wire, folder, home)
+        try:
+            yield scene
+        finally:
+            novita.clear()
+            for operator in scene.operators:
+                operator.kill()
