@@ -8,16 +8,24 @@ from typing import ParamSpec
 
 P = ParamSpec("P")
 
+_MOST_TURNS = 1000
+_TICK = 1e-6
+
 
 class _Selector(selectors.DefaultSelector):
     now = 0.0
+    _turns = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """After very many turns of the loop at one moment a little time passes: a rounded timer may need it."""
         ready = super().select(0)
         if not ready and timeout is None:
             raise RuntimeError("everybody waits for something that will never come")
+        self._turns = 0 if timeout else self._turns + 1
         if not ready and timeout:
             self.now += timeout
+        elif self._turns > _MOST_TURNS:
+            self.now, self._turns = self.now + _TICK, 0
         return ready
 
 

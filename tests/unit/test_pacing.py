@@ -23,7 +23,7 @@ from virtual_time import virtual_time
 REST = 30.0
 
 
-def gate(*, calls_per_minute: float = 100) -> Gate:
+def gate(*, calls_per_minute: int = 100) -> Gate:
     return Gate(calls_per_minute=calls_per_minute, clock=asyncio.get_running_loop().time, random=lambda: 1.0)
 
 
@@ -65,10 +65,17 @@ async def never() -> str:
 
 
 @virtual_time
-async def test_a_burst_goes_out_at_once_and_the_rest_at_the_pace_of_the_budget():
+async def test_half_of_the_budget_goes_out_at_once_and_the_other_half_evenly():
     paced, novita = gate(calls_per_minute=60), Novita()
-    await asyncio.gather(*(paced.once(Operation.LIST, novita) for _ in range(63)))
-    assert novita.called == pytest.approx([0.0] * 60 + [1.0, 2.0, 3.0])
+    await asyncio.gather(*(paced.once(Operation.LIST, novita) for _ in range(33)))
+    assert novita.called == pytest.approx([0.0] * 30 + [2.0, 4.0, 6.0])
+
+
+@virtual_time
+async def test_a_budget_of_one_call_is_one_call_in_a_minute():
+    paced, novita = gate(calls_per_minute=1), Novita()
+    await asyncio.gather(*(paced.once(Operation.LIST, novita) for _ in range(3)))
+    assert novita.called == pytest.approx([0.0, 60.0, 120.0])
 
 
 @virtual_time
@@ -205,7 +212,7 @@ async def test_a_class_that_fails_five_times_rests_and_the_others_go_on():
 
 @virtual_time
 async def test_a_refused_call_costs_no_place():
-    paced, broken = gate(calls_per_minute=6), Novita(NotSent("no route", outage=True))
+    paced, broken = gate(calls_per_minute=12), Novita(NotSent("no route", outage=True))
     for _ in range(5):
         await fails(paced.once(Operation.LIST, broken), NotSent)
     for _ in range(50):

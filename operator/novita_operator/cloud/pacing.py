@@ -23,7 +23,7 @@ RETRY_SECONDS = 20.0
 class Gate:
     """One account's gate. `clock` gives monotonic seconds, `random` a number from 0 to 1."""
 
-    def __init__(self, *, calls_per_minute: float, clock: Callable[[], float], random: Callable[[], float]) -> None:
+    def __init__(self, *, calls_per_minute: int, clock: Callable[[], float], random: Callable[[], float]) -> None:
         self._clock = clock
         self._budget = Budget(calls_per_minute=calls_per_minute, clock=clock, random=random)
         self._breakers = {lane: Breaker(clock=clock, show=partial(_show, lane)) for lane in Lane}
