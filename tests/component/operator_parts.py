@@ -46,6 +46,7 @@ CLUSTER_ID = "cluster-1"
 HOME = "home-of-parts"
 W = 60.0
 LAG = 10.0
+FIRST_RETRY = 0.05
 _BEGIN = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 _FAST, _SLOW = 10.0, 30.0
 _LONG_ENOUGH = 600.0
@@ -201,7 +202,7 @@ def _assemble(
     clock, identity = hand.clock(), f"test-{secrets.token_hex(4)}"
     base = Policy(cluster_id=CLUSTER_ID, claim_window=W, list_lag=LAG, startup_timeout=_LONG_ENOUGH)
     memory = Memory(replace(base, **policy), clock, started=clock.boot())  # type: ignore[arg-type]
-    queue = WorkQueue(asyncio.get_running_loop().time, first_retry=0.05)
+    queue = WorkQueue(asyncio.get_running_loop().time, first_retry=FIRST_RETRY)
     instances, recorder = Instances(connection), Recorder(connection, instance=identity, now=clock.now)
     catalogue = Catalogue(cloud, ttl=_LONG_ENOUGH, default_region="")
     poller = FleetPoller(cloud, memory, queue, fast=_FAST, slow=_SLOW, random=lambda: 0.5)

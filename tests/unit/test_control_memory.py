@@ -119,3 +119,37 @@ def test_sight_is_lost_when_the_list_is_too_old_or_never_came():
     assert stage.memory.sight() is Sight.SEEING
     stage.memory.key_accepted = False
     assert stage.memory.sight() is Sight.KEY_REJECTED
+
+
+def test_the_answer_to_an_own_write_brings_nothing_back_whose_end_was_told_before():
+    stage = Stage()
+    stage.at(100, instance(resourceVersion="1"))
+    stage.memory.forget(UID)
+    stage.memory.keep_up(instance(resourceVersion="2"))
+    assert stage.memory.entries == {}
+
+
+def test_a_read_that_shows_less_than_was_known_before_it_tells_of_a_restore_and_is_believed():
+    stage = Stage()
+    stage.at(100, known := instance(resourceVersion="1000", claim=claim()))
+    stage.seconds = 105
+    stage.memory.reread(known, instance(resourceVersion="900"))
+    situation = stage.memory.situation(UID, None)
+    assert situation.instance.metadata.resource_version == "900"
+    assert (situation.version_read, situation.trace_seen) == (105, 105)
+    assert situation.remembered == claim(), "what was claimed since the backup may be running"
+
+
+def test_a_read_that_the_watch_overtook_changes_nothing():
+    stage = Stage()
+    stage.at(100, known := instance(resourceVersion="1000"))
+    stage.at(101, instance(resourceVersion="1002"))
+    stage.memory.reread(known, instance(resourceVersion="1001"))
+    assert stage.memory.entries[UID].instance.metadata.resource_version == "1002"
+
+
+def test_a_read_that_finds_another_object_of_the_name_makes_it_known():
+    stage = Stage()
+    stage.at(100, known := instance(resourceVersion="1000"))
+    stage.memory.reread(known, instance(uid=OTHER_UID, resourceVersion="1001"))
+    assert set(stage.memory.entries) == {UID, OTHER_UID}

@@ -215,3 +215,30 @@ async def test_the_metrics_tell_what_waits_and_what_is_under_way():
 
 def _value(name: str) -> float:
     return metrics.REGISTRY.get_sample_value(name) or 0
+
+
+@virtual_time
+async def test_an_eager_retry_waits_from_the_second_time_on():
+    queue, waits = make_queue(), []
+    for _ in range(4):
+        began = now()
+        queue.add_rate_limited("a", eager=True)
+        await take_and_finish(queue)
+        waits.append(now() - began)
+    assert waits == [0, 2, 4, 8]
+
+
+@virtual_time
+async def test_when_what_they_failed_for_is_mended_no_retry_waits_any_longer():
+    queue = make_queue()
+    for _ in range(7):
+        queue.add_rate_limited("failed", Urgency.DELETE)
+        queue.add_after("merely later", 600)
+        await take_and_finish(queue)
+    queue.add_rate_limited("failed", Urgency.DELETE)
+    began = now()
+    queue.retry_now()
+    assert (await take_and_finish(queue), now()) == ("failed", began)
+    queue.add_rate_limited("failed")
+    await take_and_finish(queue)
+    assert now() - began == 1

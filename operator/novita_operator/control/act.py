@@ -72,19 +72,38 @@ class Hands:
             case ReadAlone():
                 await self._read_alone(s, deed)
             case PutBack():
-                self._memory.remember(await self._instances.write_claim(s.instance, deed.claim))
+                self._memory.keep_up(await self._instances.write_claim(s.instance, deed.claim))
             case Launch():
                 await self._launcher.launch(s, deed)
+            case Start() | Stop() | Delete():
+                if await self._still_stands(s):
+                    await self._lay_hand_on(s, d, deed)
+            case Release():
+                await self._release(s, d, deed)
+            case _:
+                assert_never(deed)
+
+    async def _lay_hand_on(self, s: Situation, d: Decision, deed: Start | Stop | Delete) -> None:
+        match deed:
             case Start():
                 await self._start(s, deed)
             case Stop():
                 await self._stop(s, deed)
             case Delete():
                 await self._delete(s, d, deed)
-            case Release():
-                await self._release(s, d, deed)
             case _:
                 assert_never(deed)
+
+    async def _still_stands(self, s: Situation) -> bool:
+        """Whether the object is as it was decided on: *after* the list, and not by memory.
+
+        While the API server is away nobody knows what is wanted, so no machine is touched.
+        """
+        fresh = await self._instances.read(s.instance.metadata.namespace, s.instance.metadata.name)
+        if fresh.uid != s.uid:
+            raise Gone("another object bears the name now")
+        self._memory.reread(s.instance, fresh)
+        return fresh.metadata.resource_version == s.instance.metadata.resource_version
 
     async def _read_alone(self, s: Situation, look: ReadAlone) -> None:
         """By id where it is known: then whatever bears that id counts as shown; else by exact name and our mark."""
@@ -94,7 +113,8 @@ class Hands:
             found = next(iter(mine), None)
         else:
             found = await self._machine(look.machine_id)
-        self._memory.entries[s.uid].alone = Reading(look.name, look.after_list, found)
+        if entry := self._memory.entries.get(s.uid):
+            entry.alone = Reading(look.name, look.after_list, found)
 
     async def _machine(self, machine_id: str) -> Machine | None:
         try:
@@ -122,19 +142,12 @@ class Hands:
     def _asked(self, s: Situation, machine_id: str, verb: Verb, retry: int) -> None:
         """Done, or perhaps done: the next lists tell."""
         logger.info("asked Novita to %s %s", verb, machine_id)
-        self._memory.entries[s.uid].power_call = PowerCall(
-            machine_id, verb, self._memory.clock.boot(), self._memory.clock.now(), s.instance.generation, retry
-        )
+        if entry := self._memory.entries.get(s.uid):
+            entry.power_call = PowerCall(
+                machine_id, verb, self._memory.clock.boot(), self._memory.clock.now(), s.instance.generation, retry
+            )
 
     async def _delete(self, s: Situation, d: Decision, action: Delete) -> None:
-        """A duplicate or a slow starter is judged by the object as it stands *after* the list, not by memory."""
-        if action.cause is not DeleteCause.RESOURCE_DELETED:
-            fresh = await self._instances.read(s.instance.metadata.namespace, s.instance.metadata.name)
-            if fresh.uid != s.uid:
-                raise Gone("another object bears the name now")
-            if fresh.claim != s.claim:
-                self._memory.remember(fresh)
-                return
         try:
             await self._cloud.delete(action.machine_id, self._fence)
         except NotFound:

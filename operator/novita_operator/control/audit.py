@@ -8,6 +8,7 @@ from novita_operator.cluster.errors import ClusterError, Gone
 from novita_operator.cluster.instances import Instances, Version
 from novita_operator.control.memory import Memory
 from novita_operator.control.workqueue import WorkQueue
+from novita_operator.model.instance import GpuInstance
 
 logger = logging.getLogger(__name__)
 
@@ -36,14 +37,14 @@ class Audit:
         Raises:
             ClusterError: the API server did not answer.
         """
-        known = set(self._memory.entries)
+        before = {instance.uid: instance for instance in self._memory.instances()}
         there = await self.versions()
-        for uid in known - there.keys():
+        for uid in before.keys() - there.keys():
             logger.info("object %s is gone, and the watch did not say so", uid)
             self._memory.forget(uid)
         for uid, version in there.items():
-            if self.is_behind(uid, version):
-                await self._read(uid, version)
+            if self.is_behind(uid, version) or _was_restored(before.get(uid), version):
+                await self._read(uid, version, before.get(uid))
 
     async def versions(self) -> dict[str, Version]:
         """Every watched object that exists."""
@@ -57,11 +58,19 @@ class Audit:
         entry = self._memory.entries.get(uid)
         return entry is None or int(entry.instance.metadata.resource_version) < int(version.resource_version)
 
-    async def _read(self, uid: str, version: Version) -> None:
+    async def _read(self, uid: str, version: Version, before: GpuInstance | None) -> None:
         try:
-            self._memory.remember(await self._instances.read(version.namespace, version.name))
+            fresh = await self._instances.read(version.namespace, version.name)
         except Gone:
             self._memory.forget(uid)
+            return
         except ValueError as error:
             logger.warning("%s/%s cannot be understood: %s", version.namespace, version.name, type(error).__name__)
-        self._queue.add(uid, self._memory.urgency(uid))
+            return
+        self._memory.reread(before, fresh) if before else self._memory.remember(fresh)
+        self._queue.add(fresh.uid, self._memory.urgency(fresh.uid))
+
+
+def _was_restored(before: GpuInstance | None, version: Version) -> bool:
+    """A list past every cache shows an older version than was known when it began: etcd came back from a backup."""
+    return before is not None and int(version.resource_version) < int(before.metadata.resource_version)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from novita_operator import metrics
 from novita_operator.cloud.errors import NotDone, NotSent, Unknown
 from novita_operator.cloud.port import Admission, Cloud
-from novita_operator.cluster.errors import Unreachable
+from novita_operator.cluster.errors import Gone, Unreachable
 from novita_operator.cluster.instances import Instances
 from novita_operator.control.memory import Entry, Memory, Sight
 from novita_operator.control.setbacks import Setbacks
@@ -58,7 +58,7 @@ class Launcher:
         """One launch; what came of it is in memory.
 
         Raises:
-            ClusterError: the claim was not written, or perhaps it was; no call was made.
+            ClusterError: the claim was not written, or perhaps it was, or its object is gone; no call was made.
         """
         mark = s.instance.mark(s.policy.cluster_id)
         name = machine_name(mark, self._token())
@@ -90,8 +90,10 @@ class Launcher:
             if entry := self._memory.entries.get(s.uid):
                 entry.create_call = CreateCall(claim.machine, CallResult.NOT_DONE)
             raise Unreachable(f"the claim was not acknowledged ({error or 'in time'}), so no call was made") from None
-        self._memory.remember(written)
-        return self._memory.entries[s.uid]
+        self._memory.keep_up(written)
+        if entry := self._memory.entries.get(s.uid):
+            return entry
+        raise Gone("the object went while its claim was written, so no call was made")
 
     async def _create(self, entry: Entry, admission: Admission, wanted: Order, too_late: float) -> None:
         """`too_late` is the boot clock when the claim is W/3 old. Cancelled, the outcome stays uncertain."""

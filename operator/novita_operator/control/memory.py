@@ -59,13 +59,31 @@ class Memory:
     deleted: dict[str, float] = field(default_factory=dict)
 
     def remember(self, instance: GpuInstance) -> None:
-        """Keep the newer of what is known and what was read; an echo of an older version changes nothing."""
+        """The watch or a list brought it. An echo of an older version changes nothing."""
         entry = self.entries.get(instance.uid)
-        if entry is not None and not _is_newer(instance, entry.instance):
-            return
-        boot, trace = self.clock.boot(), _trace(instance)
         if entry is None:
-            entry = self.entries[instance.uid] = Entry(instance, boot, trace, boot)
+            boot = self.clock.boot()
+            self.entries[instance.uid] = Entry(instance, boot, _trace(instance), boot, instance.claim)
+        elif _is_newer(instance, entry.instance):
+            self._keep(entry, instance)
+
+    def keep_up(self, instance: GpuInstance) -> None:
+        """A write of ours brought it back. What is forgotten stays so: its end was told before the answer came."""
+        if instance.uid in self.entries:
+            self.remember(instance)
+
+    def reread(self, before: GpuInstance, fresh: GpuInstance) -> None:
+        """A read past every cache, begun when `before` was known. If it is the older one, etcd was restored."""
+        entry = self.entries.get(fresh.uid)
+        if entry is not None and fresh.uid == before.uid and _is_newer(before, fresh):
+            self._keep(entry, fresh)
+        elif fresh.uid != before.uid:
+            self.remember(fresh)
+        else:
+            self.keep_up(fresh)
+
+    def _keep(self, entry: Entry, instance: GpuInstance) -> None:
+        boot, trace = self.clock.boot(), _trace(instance)
         if trace != entry.trace:
             entry.trace, entry.trace_seen = trace, boot
         entry.instance, entry.version_read = instance, boot

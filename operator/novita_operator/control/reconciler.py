@@ -92,13 +92,13 @@ class Reconciler:
         except Gone as error:
             # Of this object, most likely; it may also be the operator's own namespace, or a name that another has now.
             logger.info("step ended: %s", error)
-            await self._read_again(uid, is_late=True)
-        except Conflict:
             await self._read_again(uid)
+        except Conflict:
+            await self._read_again(uid, eager=True)
         except ClusterError as error:
             metrics.RECONCILE_ERRORS.labels(type(error).__name__).inc()
             logger.warning("step failed: %s", error)
-            await self._read_again(uid, is_late=True)
+            await self._read_again(uid)
         except Exception as error:
             metrics.RECONCILE_ERRORS.labels(type(error).__name__).inc()
             logger.exception("step failed")
@@ -116,8 +116,8 @@ class Reconciler:
             s = self._observe(uid, market)
             d = decide(s)
             if isinstance(d.action, Rest | Record | AwaitList):
-                self._queue.forget(uid)
-                return await self._report(s, d)
+                await self._report(s, d)
+                return self._queue.forget(uid)
             if has_acted and not isinstance(d.action, Look):
                 return self._queue.add(uid, self._memory.urgency(uid))
             has_acted = has_acted or not isinstance(d.action, Look)
@@ -171,11 +171,11 @@ class Reconciler:
         patch = status_patch(s.instance.status, after)
         if not patch:
             return
-        self._memory.remember(await self._instances.write_status(s.instance, patch))
+        self._memory.keep_up(await self._instances.write_status(s.instance, patch))
         for notice in notices(s.instance, after, d):
             self._recorder.emit(notice)
 
-    async def _read_again(self, uid: str, *, is_late: bool = False) -> None:
+    async def _read_again(self, uid: str, *, eager: bool = False) -> None:
         """The object has changed under us, or may have: never repeat a write, decide again on what stands there."""
         entry = self._memory.entries.get(uid)
         if entry is None:
@@ -184,13 +184,11 @@ class Reconciler:
             await self._refresh(entry.instance)
         except (ClusterError, ValueError) as error:
             logger.warning("the object could not be read again: %s", error)
-            is_late = True
-        if uid not in self._memory.entries:
-            self._queue.forget(uid)
-        elif is_late:
-            self._queue.add_rate_limited(uid, self._memory.urgency(uid))
+            eager = False
+        if uid in self._memory.entries:
+            self._queue.add_rate_limited(uid, self._memory.urgency(uid), eager=eager)
         else:
-            self._queue.add(uid, self._memory.urgency(uid))
+            self._queue.forget(uid)
 
     async def _refresh(self, known: GpuInstance) -> None:
         try:
@@ -198,7 +196,7 @@ class Reconciler:
         except Gone:
             self._memory.forget(known.uid)
             return
-        self._memory.remember(fresh)
+        self._memory.reread(known, fresh)
         if fresh.uid != known.uid:
             self._memory.forget(known.uid)
             self._queue.add(fresh.uid, self._memory.urgency(fresh.uid))

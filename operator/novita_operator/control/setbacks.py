@@ -62,8 +62,8 @@ class Setbacks:
             self._memory.refusals[shelf] = hold.until
         elif isinstance(error, NoMoney):
             self._memory.hold = hold
-        else:
-            self._memory.entries[s.uid].hold = hold
+        elif entry := self._memory.entries.get(s.uid):
+            entry.hold = hold
 
     def _hold(self, s: Situation, error: NotDone) -> Hold:
         meaning = _MEANINGS[type(error)]

@@ -96,17 +96,27 @@ class WorkQueue:
             if self._timetable[0] is later:
                 self._set_timer()
 
-    def add_rate_limited(self, key: str, urgency: Urgency = Urgency.REST) -> None:
-        """Add `key` after a wait that doubles with every call until `forget`."""
+    def add_rate_limited(self, key: str, urgency: Urgency = Urgency.REST, *, eager: bool = False) -> None:
+        """Add `key` after a wait that doubles with every call until `forget`; `eager`: the first waits for nothing."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         QUEUE_RETRIES.inc()
+        if eager and failures == 0:
+            self.add(key, urgency)
+            return
         # An exponent without an end would overflow after a thousand failures.
         self.add_after(key, min(self._first_retry * 2.0 ** min(failures, 64), self._longest_retry), urgency)
 
     def forget(self, key: str) -> None:
         """The step of `key` went well: its next retry begins with the shortest wait again."""
         self._failures.pop(key, None)
+
+    def retry_now(self) -> None:
+        """What they all failed for is mended: none of them waits any longer, and their waits begin anew."""
+        for key in self._failures:
+            later = self._later.get(key)
+            self.add(key, later.urgency if later else Urgency.REST)
+        self._failures.clear()
 
     async def get(self) -> str | None:
         """The next key, when there is one; its step must end with `done`. None once the queue is shut down."""
