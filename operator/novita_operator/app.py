@@ -158,7 +158,7 @@ def _assemble(
         sweep=sweep,
         audit=Audit(instances, memory, queue, namespaces=options.namespaces),
         recorder=recorder,
-        pulse=Pulse(connection),
+        pulse=Pulse(connection, returned=queue.retry_now),
         elector=elector,
         namespaces=options.namespaces,
     )
