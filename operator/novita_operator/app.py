@@ -14,8 +14,9 @@ from importlib.metadata import version
 from prometheus_client import ProcessCollector
 
 from novita_operator import metrics
+from novita_operator.cloud.breaker import REST_SECONDS
 from novita_operator.cloud.errors import CloudError
-from novita_operator.cloud.novita import Novita
+from novita_operator.cloud.novita import CALL_SECONDS, Novita
 from novita_operator.cloud.pacing import Gate
 from novita_operator.cluster.connection import Connection, connect
 from novita_operator.cluster.errors import ClusterError
@@ -173,11 +174,19 @@ async def _connection(stack: contextlib.AsyncExitStack) -> Connection:
 def _cloud(settings: Settings, clock: Clock) -> Novita:
     return Novita(
         key=settings.key_source(clock.boot),
-        gate=Gate(calls_per_minute=settings.api_calls_per_minute, clock=clock.boot, random=_random),
+        gate=Gate(
+            calls_per_minute=settings.api_calls_per_minute,
+            clock=clock.boot,
+            random=_random,
+            # A rest that outlasts the poll interval would make the list late that ends it.
+            rest_seconds=min(REST_SECONDS, settings.poll_interval),
+        ),
         version=VERSION,
         base_url=settings.api_base_url,
         # Less than what the claim leaves it: the breaker hears only of calls that end by their own bound.
         create_seconds=settings.claim_window / 4,
+        # What comes when a list is too old to be believed is of no use.
+        read_seconds=min(CALL_SECONDS, _STALE_AFTER_POLLS * settings.poll_interval),
     )
 
 
@@ -227,10 +236,10 @@ def _dependencies(parts: Operator) -> dict[str, Callable[[], Dependency]]:
         return Dependency(ok=not parts.pulse.trouble, detail=parts.pulse.trouble or "answers")
 
     def novita() -> Dependency:
-        sight, trouble = parts.memory.sight(), parts.memory.trouble
         if not parts.may_act():
             return Dependency(ok=True, detail="not asked: standing by")
-        return Dependency(ok=sight is Sight.SEEING and not trouble, detail=f"{sight}: {trouble}" if trouble else sight)
+        is_well = parts.memory.sight() is Sight.SEEING and not parts.memory.trouble
+        return Dependency(ok=is_well, detail=parts.memory.account_of_sight())
 
     def lease() -> Dependency:
         if parts.elector is None:

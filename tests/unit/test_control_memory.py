@@ -153,3 +153,18 @@ def test_a_read_that_finds_another_object_of_the_name_makes_it_known():
     stage.at(100, known := instance(resourceVersion="1000"))
     stage.memory.reread(known, instance(uid=OTHER_UID, resourceVersion="1001"))
     assert set(stage.memory.entries) == {UID, OTHER_UID}
+
+
+def test_an_account_of_sight_says_why_it_is_lost_and_what_is_under_way():
+    stage = Stage()
+    assert stage.memory.account_of_sight() == "no list yet"
+    stage.memory.asked = stage.seconds
+    stage.seconds += POLICY.fleet_max_age + 1
+    under_way = f"asked for one {POLICY.fleet_max_age + 1:.0f} s ago, it is not complete yet"
+    assert stage.memory.account_of_sight() == f"no fresh list: {under_way}"
+    stage.memory.trouble = "HTTP 503"
+    assert stage.memory.account_of_sight() == f"no fresh list: HTTP 503; {under_way}"
+    stage.memory.fleet = fleet(machine(id=MACHINE_ID), begun=stage.seconds)
+    assert stage.memory.account_of_sight() == "the list is fresh: HTTP 503"
+    stage.memory.trouble = ""
+    assert stage.memory.account_of_sight() == "the list is fresh"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from build import MACHINE_ID, NOW, POLICY, UID, claim, instance, machine, recorded
-from novita_operator.cloud.errors import CloudError, Unauthorized, Unknown
+from novita_operator.cloud.errors import CloudError, NotSent, Unauthorized, Unknown
 from novita_operator.control.clock import Clock
 from novita_operator.control.fleet import FleetPoller
 from novita_operator.control.memory import Memory, Sight
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from novita_operator.cloud.port import Cloud
 
 FAST, SLOW = 10.0, 30.0
-HOUR = 3600.0
+MINUTE, HOUR = 60.0, 3600.0
 
 
 class Lists:
@@ -29,12 +29,12 @@ class Lists:
         self.machines_there = machines
         self.trouble: CloudError | None = None
         self.asked: list[float] = []
-        self._takes = takes
+        self.takes = takes
 
     async def machines(self) -> tuple[Machine, ...]:
         self.asked.append(now())
         shown = self.machines_there
-        await asyncio.sleep(self._takes)
+        await asyncio.sleep(self.takes)
         if self.trouble is not None:
             raise self.trouble
         return shown
@@ -205,6 +205,29 @@ async def test_a_list_that_fails_leaves_the_last_one_standing_until_it_is_too_ol
         await asyncio.sleep(POLICY.fleet_max_age + SLOW)
         assert stage.memory.sight() is Sight.BLIND
         assert await stage.woken() == {UID}
+
+
+@virtual_time
+async def test_all_hear_that_sight_is_lost_while_the_list_under_way_hangs_and_again_when_its_cause_is_known():
+    async with polling(machine()) as stage:
+        stage.memory.remember(instance(claim=claim(), status=recorded()))
+        stage.lists.takes, stage.lists.trouble = HOUR, Unknown("no answer", outage=True)
+        await asyncio.sleep(POLICY.fleet_max_age + 1)
+        assert stage.memory.account_of_sight().startswith("no fresh list: asked for one ")
+        assert await stage.woken() == {UID}
+        await asyncio.sleep(HOUR)
+        assert stage.memory.trouble == "no answer"
+        assert await stage.woken() == {UID}
+
+
+@virtual_time
+async def test_a_list_comes_when_the_breaker_s_rest_ends_though_the_slow_pace_would_be_later():
+    async with polling(machine()) as stage:
+        stage.lists.trouble = NotSent("resting", retry_after=7)
+        await asyncio.sleep(5 * SLOW)
+        stage.lists.asked.clear()
+        await asyncio.sleep(MINUTE)
+        assert len(stage.lists.asked) in (8, 9)
 
 
 @virtual_time

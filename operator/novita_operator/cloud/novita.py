@@ -36,6 +36,7 @@ class Novita:
         gate: the account's breaker, budget and retries; two accounts share none.
         version: of this operator, for the User-Agent. Novita's content network blocks those of libraries.
         base_url: scheme and host; the path of v1 is added here.
+        read_seconds: most that a question may take in all.
         create_seconds: most that a create call may take in all; less than a third of W (docs/architecture.md, step 4).
     """
 
@@ -47,10 +48,12 @@ class Novita:
         version: str,
         base_url: str = BASE_URL,
         create_seconds: float = CREATE_SECONDS,
+        read_seconds: float = CALL_SECONDS,
     ) -> None:
         self._credentials = Credentials(key)
         self._gate = gate
         self._create_seconds = create_seconds
+        self._read_seconds = read_seconds
         self._transport = Transport(base_url=base_url.rstrip("/") + V1, user_agent=f"novita-gpu-operator/{version}")
 
     async def __aenter__(self) -> Self:
@@ -122,7 +125,7 @@ class Novita:
 
     async def _read(self, operation: Operation, ask: Ask, parse: Callable[[Fields], T], *, probe: bool = False) -> T:
         async def attempt() -> T:
-            return parse(await self._call(operation, ask, _no_fence, probe=probe))
+            return parse(await self._call(operation, ask, _no_fence, seconds=self._read_seconds, probe=probe))
 
         self._credentials.key(probe=probe)
         return await self._gate.repeatedly(operation, attempt)

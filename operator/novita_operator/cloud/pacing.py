@@ -9,7 +9,7 @@ from typing import TypeVar
 from stamina import AsyncRetryingCaller
 
 from novita_operator import metrics
-from novita_operator.cloud.breaker import Breaker, Leave, Position
+from novita_operator.cloud.breaker import REST_SECONDS, Breaker, Leave, Position
 from novita_operator.cloud.budget import Budget
 from novita_operator.cloud.errors import CloudError, NotSent, Throttled
 from novita_operator.cloud.operations import Lane, Operation
@@ -23,10 +23,20 @@ RETRY_SECONDS = 20.0
 class Gate:
     """One account's gate. `clock` gives monotonic seconds, `random` a number from 0 to 1."""
 
-    def __init__(self, *, calls_per_minute: int, clock: Callable[[], float], random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        calls_per_minute: int,
+        clock: Callable[[], float],
+        random: Callable[[], float],
+        rest_seconds: float = REST_SECONDS,
+    ) -> None:
+        """`rest_seconds`: how long nobody asks after five outages in a row."""
         self._clock = clock
         self._budget = Budget(calls_per_minute=calls_per_minute, clock=clock, random=random)
-        self._breakers = {lane: Breaker(clock=clock, show=partial(_show, lane)) for lane in Lane}
+        self._breakers = {
+            lane: Breaker(clock=clock, show=partial(_show, lane), rest_seconds=rest_seconds) for lane in Lane
+        }
         self._repeat = AsyncRetryingCaller(attempts=ATTEMPTS, timeout=RETRY_SECONDS).on(_worth_repeating)
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
 """The poller: one list of the whole account, compared with the last one, wakes only the objects that it concerns.
 
 Fast while something moves, slow when all is still, at once when somebody waits for a list. A list that fails leaves
-the last one standing; it grows old, and an old list means blind.
+the last one standing; it grows old, and an old list means blind: all hear of that at once, even while a list hangs.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from novita_operator import metrics
 from novita_operator.cloud.errors import CloudError, IncompleteList, NotSent, Unauthorized
 from novita_operator.cloud.port import Cloud
-from novita_operator.control.memory import Memory
+from novita_operator.control.memory import Memory, Sight
 from novita_operator.control.workqueue import WorkQueue
 from novita_operator.decision.brake import Brake
 from novita_operator.model.machine import MOVING, Fleet, Machine
@@ -44,7 +44,8 @@ class FleetPoller:
         self._restless: set[str] = set()
         self._hurry = asyncio.Event()
         self._failures = 0
-        self._sight = memory.sight()
+        self._useless_for: float | None = None
+        self._told = self._news()
 
     def await_list(self, uid: str) -> None:
         """Look at this object again after a list that begins from now on."""
@@ -62,6 +63,17 @@ class FleetPoller:
 
     async def run(self) -> None:
         """Poll until cancelled; the first list, at the start, is left to the caller."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._grow_old())
+            group.create_task(self._poll_on())
+
+    async def _grow_old(self) -> None:
+        """All hear that sight is lost when it is, not when the list under way has ended."""
+        while True:
+            await asyncio.sleep(max(self._memory.sight_left(), min(self._fast, _SHORTEST_PAUSE)))
+            self._tell()
+
+    async def _poll_on(self) -> None:
         while True:
             await asyncio.sleep(min(self._fast, _SHORTEST_PAUSE))
             pause = self._pause() - min(self._fast, _SHORTEST_PAUSE)
@@ -74,6 +86,7 @@ class FleetPoller:
     async def poll(self) -> None:
         """Read one list, remember it, and wake whom it concerns."""
         self.between_lists.clear()
+        self._memory.asked = self._memory.clock.boot()
         try:
             machines, begun = await self._whole_list()
         except CloudError as error:
@@ -82,10 +95,20 @@ class FleetPoller:
             self._succeeded(machines, begun)
         finally:
             self.between_lists.set()
-        sight = self._memory.sight()
-        if sight != self._sight:
-            self._sight = sight
+            self._memory.asked = None
+        self._tell()
+
+    def _tell(self) -> None:
+        """Wake all if there is news of the sight."""
+        news = self._news()
+        if news != self._told:
+            self._told = news
             self._wake_all()
+
+    def _news(self) -> tuple[Sight, bool]:
+        """How well the fleet is seen, and whether it is known why it is not."""
+        sight = self._memory.sight()
+        return sight, sight is not Sight.SEEING and bool(self._memory.trouble)
 
     async def _whole_list(self) -> tuple[tuple[Machine, ...], float]:
         """The machines, and the boot clock before they were asked for; pages that disagree are read anew at once."""
@@ -98,6 +121,7 @@ class FleetPoller:
 
     def _failed(self, error: CloudError) -> None:
         self._failures += 1
+        self._useless_for = error.retry_after
         if not isinstance(error, NotSent) or error.is_outage or not self._memory.trouble:
             self._memory.trouble = str(error)  # a call that was merely held back does not hide the cause
         if isinstance(error, Unauthorized):
@@ -126,7 +150,9 @@ class FleetPoller:
         moving = self._waiting or self._restless or _is_moving(self._memory.fleet)
         pause = self._fast if moving else self._slow
         if self._failures:
-            pause = min(self._fast * 2.0 ** min(self._failures, 10), self._slow)
+            # Where it is known from when on a list makes sense, none comes later than that.
+            known = self._slow if self._useless_for is None else self._useless_for
+            pause = min(self._fast * 2.0 ** min(self._failures, 10), self._slow, known)
         if self._memory.key_accepted is False:
             pause = self._slow
         return pause * (1 + _JITTER * (2 * self._random() - 1))

@@ -45,7 +45,10 @@ class Entry:
 
 @dataclass(slots=True)
 class Memory:
-    """All objects by UID, and the account. `deleted` are machine ids whose delete was acknowledged, and when."""
+    """All objects by UID, and the account.
+
+    `deleted` are machine ids whose delete was acknowledged, and when; `asked` is when the list under way was begun.
+    """
 
     policy: Policy
     clock: Clock
@@ -54,6 +57,7 @@ class Memory:
     fleet: Fleet | None = None
     key_accepted: bool | None = None
     trouble: str = ""
+    asked: float | None = None
     hold: Hold | None = None
     refusals: dict[Shelf, datetime] = field(default_factory=dict)
     deleted: dict[str, float] = field(default_factory=dict)
@@ -131,9 +135,22 @@ class Memory:
         """How well the fleet is seen; the rule `blind` draws the same lines."""
         if self.key_accepted is False:
             return Sight.KEY_REJECTED
-        if self.clock.boot() - (self.started if self.fleet is None else self.fleet.begun) > self.policy.fleet_max_age:
+        if self.sight_left() < 0:
             return Sight.BLIND
         return Sight.NOT_YET if self.fleet is None else Sight.SEEING
+
+    def sight_left(self) -> float:
+        """Seconds until the last list, or the wait for the first, is too old; below 0 it is."""
+        since = self.started if self.fleet is None else self.fleet.begun
+        return self.policy.fleet_max_age - (self.clock.boot() - since)
+
+    def account_of_sight(self) -> str:
+        """How well the fleet is seen, why, and what is under way, for people."""
+        sight = self.sight()
+        why = [self.trouble] if self.trouble else []
+        if self.asked is not None and sight is not Sight.SEEING:
+            why.append(f"asked for one {self.clock.boot() - self.asked:.0f} s ago, it is not complete yet")
+        return f"{sight}: {'; '.join(why)}" if why else sight
 
     def instances(self) -> Iterator[GpuInstance]:
         return (entry.instance for entry in self.entries.values())
