@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -102,6 +103,8 @@ class OperatorProcess:
     def __init__(self, log: Path, kubeconfig: Path, novita: str, settings: Mapping[str, str], *arguments: str) -> None:
         """Start it: `novita` is the simulator's URL, `settings` go over the brisk ones."""
         self.log = log
+        self.again = partial(OperatorProcess, log, kubeconfig, novita, settings, *arguments)
+        """Starts another as this one was started."""
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("NOVITA")},
             "KUBECONFIG": str(kubeconfig),
