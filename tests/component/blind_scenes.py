@@ -6,6 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -81,6 +82,7 @@ class Scene:
     tried: float = 0
     orphan: str = ""
     ended: float = 0
+    well: float = 0
 
     def begin(self) -> None:
         """Novita is out of reach."""
@@ -116,6 +118,7 @@ class Scene:
         self.novita.clear()
         if self.outage.loses_api:
             self.cluster.plane.start_api()
+        self.well = self.now()
 
     def kill(self) -> None:
         self.operator.kill()
@@ -123,6 +126,12 @@ class Scene:
     def now(self) -> float:
         """In Unix seconds, as the journal has them."""
         return self.novita.state().now
+
+    def rested(self) -> float:
+        """When the last call was made and the last resource became as wanted; not when somebody looked."""
+        calls = [asked.at for asked in writes(self.novita)]
+        ready = [self.cluster.condition(name)["lastTransitionTime"] for name in self.cluster.names()]
+        return max(*calls, *(datetime.fromisoformat(each).timestamp() for each in ready))
 
     def writes(self) -> Counter[tuple[str, str]]:
         """What would change something at Novita, applied or not: operation and machine's name."""

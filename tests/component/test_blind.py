@@ -61,7 +61,7 @@ def test_an_hour_of_blindness_moves_no_hand_is_told_and_is_over_within_a_minute_
         each.end()
     for each in scenes:
         at_rest(each)
-        assert each.now() <= each.ended + MINUTE + POLL, f"{each.name}: at rest, but late"
+        assert each.rested() <= each.well + MINUTE + POLL, f"{each.name}: at rest, but late"
     last = scenes[-1]
     eventually(lambda: last.now() >= last.ended + MINUTE, "the minute is over", seconds=MINUTE + PATIENCE)
     for each in scenes:
