@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+import pytest
+
 from build import MACHINE_ID, NOW, POLICY, UID, claim, instance, machine, recorded
 from novita_operator.cloud.errors import CloudError, NotSent, Unauthorized, Unknown
 from novita_operator.control.clock import Clock
 from novita_operator.control.fleet import FleetPoller
 from novita_operator.control.memory import Memory, Sight
 from novita_operator.control.workqueue import WorkQueue
+from novita_operator.decision.situation import PowerCall, Verb
 from novita_operator.model.machine import Machine, MachineState
 from virtual_time import virtual_time
 
@@ -262,6 +265,24 @@ async def test_a_list_that_changes_nothing_wakes_nobody_and_one_that_does_wakes_
         stage.lists.machines_there = ()
         await stage.poller.poll()
         assert await stage.woken() == {UID}
+
+
+@pytest.mark.parametrize("call", ["stop", "delete"])
+@virtual_time
+async def test_who_made_a_call_that_did_nothing_is_woken_by_the_first_list_that_can_tell_and_by_no_other(call: str):
+    async with polling(machine()) as stage:
+        stage.memory.remember(instance(claim=claim(), status=recorded()))
+        await stage.woken()
+        if call == "stop":
+            stage.memory.entries[UID].power_call = PowerCall(MACHINE_ID, Verb.STOP, now(), NOW, 1)
+        else:
+            stage.memory.deleted[MACHINE_ID] = now()
+        told = []
+        for _ in range(4):
+            await asyncio.sleep(POLICY.list_lag * 0.6)
+            await stage.poller.poll()
+            told.append(await stage.woken())
+        assert told == [set(), {UID}, set(), set()]
 
 
 @virtual_time

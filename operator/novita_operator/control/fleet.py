@@ -141,6 +141,7 @@ class FleetPoller:
             self._wake_all()
         elif before is not None:
             self._wake(_changed(before, fleet))
+            self._wake(_told(memory, before, fleet))
         self._wake({uid for uid, since in self._waiting.items() if since <= begun})
         self._waiting = {uid: since for uid, since in self._waiting.items() if since > begun}
 
@@ -178,6 +179,20 @@ def _changed(before: Fleet, after: Fleet) -> set[str]:
     """UIDs of the objects whose machines look different; most lists change nothing."""
     uids = before.ours.keys() | after.ours.keys()
     return {uid for uid in uids if before.made_for(uid) != after.made_for(uid)}
+
+
+def _told(memory: Memory, before: Fleet, after: Fleet) -> set[str]:
+    """UIDs of the objects whose call, a power call or a delete, this list is the first that may contradict.
+
+    A call that did nothing changes no list: nothing else would wake them.
+    """
+
+    def is_first_to_tell(at: float) -> bool:
+        return before.begun <= at + memory.policy.list_lag < after.begun
+
+    asked = {uid for uid, entry in memory.entries.items() if entry.power_call and is_first_to_tell(entry.power_call.at)}
+    deleted = {machine_id for machine_id, at in memory.deleted.items() if is_first_to_tell(at)}
+    return asked | {uid for uid, group in after.ours.items() if any(machine.id in deleted for machine in group)}
 
 
 def _is_moving(fleet: Fleet | None) -> bool:
