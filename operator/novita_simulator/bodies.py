@@ -56,6 +56,10 @@ class Word(OfMachine):
     word: str
 
 
+class Disguise(OfMachine):
+    members: dict[str, Any]  # any JSON
+
+
 class Fate(Body):
     at: str
     then: str = Field(pattern="^(freeze|crash|vanish)$")
@@ -75,8 +79,8 @@ class Stock(Body):
 
 class Price(Body):
     product_id: str
-    price: int | None = Field(ge=0)
-    spot_price: int | None = Field(ge=0)
+    price: int | None
+    spot_price: int | None
 
 
 class Key(Body):

@@ -132,6 +132,10 @@ class Simulator:
         """Whatever the true state, the wire shows this word; an empty one ends it."""
         self._pull("status-word", machine_id=machine_id, word=word)
 
+    def disguise(self, machine_id: str, **members: object) -> None:
+        """Lists and gets show these members of the machine, whatever is true; none at all ends it."""
+        self._pull("disguise", machine_id=machine_id, members=members)
+
     def fate(
         self,
         at: str,
@@ -154,7 +158,7 @@ class Simulator:
         self._pull("stock", free=free, product_id=product_id, cluster_id=cluster_id)
 
     def set_price(self, product_id: str, *, price: int | None = None, spot_price: int | None = None) -> None:
-        """In 1/100000 USD per GPU and hour; machines that exist keep theirs."""
+        """In 1/100000 USD per GPU and hour, be it nonsense; machines that exist keep theirs."""
         self._pull("price", product_id=product_id, price=price, spot_price=spot_price)
 
     def quirks(self, **changes: str | int | bool) -> None:

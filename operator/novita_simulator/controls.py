@@ -80,6 +80,10 @@ def show_status(service: Service, body: bodies.Word) -> None:
     service.machine(body.machine_id).status_word = body.word
 
 
+def disguise(service: Service, body: bodies.Disguise) -> None:
+    service.machine(body.machine_id).disguise = body.members
+
+
 def add_fate(service: Service, body: bodies.Fate) -> None:
     error = (body.state, body.message)
     fate = Fate(body.at, body.then, body.name, body.account, body.after, error, body.times)
@@ -143,6 +147,7 @@ LEVERS: dict[str, tuple[type[BaseModel], Handler]] = {
     "cancel-reclaim": (bodies.OfMachine, cancel_reclaim),
     "freeze": (bodies.OfMachine, freeze),
     "status-word": (bodies.Word, show_status),
+    "disguise": (bodies.Disguise, disguise),
     "fate": (bodies.Fate, add_fate),
     "stock": (bodies.Stock, set_stock),
     "price": (bodies.Price, set_price),

@@ -11,11 +11,12 @@ Read = Literal["list", "get", "products", "clusters", "templates", "template", "
 Write = Literal["create", "start", "stop", "restart", "delete"]
 Operation = Literal["*"] | Read | Write
 Cut = Literal["lost_before", "lost_after", "hang_before", "hang_after", "hold_before", "hold_after"]
-Nonsense = Literal["status_before", "status_after", "html_403", "html_200"]
+Nonsense = Literal["status_before", "status_after", "html_403", "html_200", "garbled"]
 Shape = Literal["list_lag", "duplicate_page", "slipped_item", "shrunken_list"]
 Kind = Cut | Nonsense | Shape
 BEFORE = frozenset({"lost_before", "status_before", "hang_before", "hold_before", "html_403", "html_200"})
 AFTER = frozenset({"lost_after", "status_after", "hang_after", "hold_after"})
+GARBLING = frozenset({"garbled"})
 LIST_SHAPES = frozenset(get_args(Shape))
 
 
@@ -28,7 +29,7 @@ class Fault(BaseModel):
     `status`, `reason`, `message`, `retry_after` are for `status_*`. `seconds` is how long a hang lasts in real time
     (None: until released) or how far a lagging list is behind in simulated time. `fraction` is what a shrunken list
     lacks. Of an item that slips, `name` says which, and `total_agrees` whether the total goes down with it. The page
-    that comes twice is `page`.
+    that comes twice is `page`. What a garbled answer is changed into follows from `seed` and how often that was done.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +47,7 @@ class Fault(BaseModel):
     seconds: float | None = Field(default=None, ge=0)
     fraction: float = Field(default=0.5, ge=0, le=1)
     total_agrees: bool = False
+    seed: int = 0
 
 
 class FaultOptions(TypedDict, total=False):
@@ -62,6 +64,7 @@ class FaultOptions(TypedDict, total=False):
     seconds: float | None
     fraction: float
     total_agrees: bool
+    seed: int
 
 
 @dataclass(slots=True)

@@ -96,6 +96,7 @@ class Machine:
     starts: int = 0
     holds_gpus: bool = False
     status_word: str = ""
+    disguise: dict[str, object] = field(default_factory=dict)
     plan: deque[Step] = field(default_factory=deque)
     plan_number: int = 0
     is_frozen: bool = False

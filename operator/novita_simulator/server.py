@@ -4,11 +4,12 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from random import Random
 
 from aiohttp import web
 
-from novita_simulator import control, operations, wire
-from novita_simulator.faults import AFTER, BEFORE, Call
+from novita_simulator import control, garbling, operations, wire
+from novita_simulator.faults import AFTER, BEFORE, GARBLING, Call
 from novita_simulator.interruptions import Dropped, cdn_refusal, interrupt
 from novita_simulator.journal import Asked, fingerprint
 from novita_simulator.operations import Ask, Operation
@@ -26,7 +27,7 @@ async def answer(service: Service, request: web.Request) -> web.StreamResponse:
     call = Call(operation="")
     status = DROPPED
     try:
-        response = await _guarded(service, request, call)
+        response = _garbled(service, call, await _guarded(service, request, call))
         status = response.status
     except Dropped:
         response = web.Response()
@@ -47,6 +48,16 @@ async def _guarded(service: Service, request: web.Request, call: Call) -> web.Re
         return web.json_response({}) if variant is None else _refusal(variant)
     except Problem as problem:
         return _refusal(problem)
+
+
+def _garbled(service: Service, call: Call, response: web.Response) -> web.Response:
+    for lever in service.levers.hits(call, GARBLING):
+        assert isinstance(response.body, bytes | None), "the answers here are short"
+        answer = garbling.Answer(response.status, response.body or b"", response.content_type)
+        answer = garbling.garbled(answer, Random(f"{lever.fault.seed}-{lever.fired}"))  # noqa: S311  it shall repeat itself
+        headers = {"Content-Type": answer.content_type}
+        response = web.Response(status=answer.status, body=answer.body, headers=headers)
+    return response
 
 
 async def _answered(service: Service, request: web.Request, call: Call) -> web.Response:

@@ -18,7 +18,7 @@ def problem(status: int, reason: str, message: str) -> Json:
 
 
 def list_item(machine: Machine, cluster: Cluster, quirks: Quirks) -> Json:
-    return _common(machine, cluster, quirks) | _spot(machine)
+    return _common(machine, cluster, quirks) | _spot(machine) | machine.disguise
 
 
 def detail(machine: Machine, cluster: Cluster, quirks: Quirks) -> Json:
@@ -32,7 +32,9 @@ def detail(machine: Machine, cluster: Cluster, quirks: Quirks) -> Json:
     node: Json = {"maxRootfsSize": str(machine.order.product.max_rootfs_gb)}
     nodes: dict[str, Json] = {"absent": {}, "array": {"node": [node]}, "object": {"node": node}}
     spot = _spot(machine) if quirks.spot_in_get else {}
-    return _common(machine, cluster, quirks) | extra | nodes[quirks.node] | _connections(machine) | spot
+    return (
+        _common(machine, cluster, quirks) | extra | nodes[quirks.node] | _connections(machine) | spot | machine.disguise
+    )
 
 
 def product(product: Product, clusters: Iterable[Cluster], free: int, *, can_deploy: bool, quirks: Quirks) -> Json:
