@@ -313,9 +313,13 @@ async def test_a_refused_connection_is_not_sent(unused_tcp_port: int, key: Key):
             await novita.delete(NOBODY, fence)
 
 
-async def test_a_block_by_the_edge_is_not_sent_and_not_the_key_s_fault(novita: Novita, simulator: Simulator):
-    simulator.fault("html_403", "create")
+async def test_a_block_by_the_edge_is_not_the_key_s_fault_and_leaves_a_create_open(
+    novita: Novita, simulator: Simulator
+):
+    simulator.fault("html_403", times=2)
     with pytest.raises(NotSent, match="User-Agent"):
+        await novita.machines()
+    with pytest.raises(Unknown, match="User-Agent"):
         await create(novita)
     assert novita.credentials_valid is None
 

@@ -52,12 +52,14 @@ def read(answer: Answer, operation: Operation, secrets: Iterable[str]) -> Fields
 
     Raises:
         CloudError: what any other answer means. Of a create, only a *listed* 4xx reason is known not done: another
-            one is `Unknown`. `secrets` never appear in its text.
+            one is `Unknown`, and so is what cannot be read, whatever its status. `secrets` never appear in its text.
     """
     fields = Fields.parse(answer.body)
     if HTTPStatus(200) <= answer.status < HTTPStatus(300) and fields is not None:
         return fields
-    error = _kind(answer, fields, operation)
+    # What stands before Novita may look at answers too: behind its back a machine may have come into being.
+    is_open = operation is Operation.CREATE and (fields is None or not fields.text("reason"))
+    error = Unknown if is_open else _kind(answer, fields, operation)
     is_outage = error is Unknown and not _is_4xx(answer.status)
     raise error(_text(answer, fields, error, secrets), retry_after=answer.retry_after, outage=is_outage)
 
@@ -76,7 +78,7 @@ def _kind(answer: Answer, fields: Fields | None, operation: Operation) -> type[C
     # Under which reason it comes is not known, and some of them would say that the request is wrong.
     if "invalid state change" in message and operation is not Operation.CREATE:
         return BadState
-    return _by_reason(fields, operation) or _by_message(answer, message, operation) or Unknown
+    return _by_reason(fields, operation) or _by_message(answer, fields, message, operation) or Unknown
 
 
 def _is_4xx(status: int) -> bool:
@@ -102,18 +104,22 @@ def _by_reason(fields: Fields, operation: Operation) -> type[CloudError] | None:
     return NoMoney if "BUDGET" in reason else None
 
 
-def _by_message(answer: Answer, message: str, operation: Operation) -> type[CloudError] | None:
-    """What only people are told; too vague to say that a create was not done."""
+def _by_message(answer: Answer, fields: Fields, message: str, operation: Operation) -> type[CloudError] | None:
+    """What only people are told; too vague to say that a create was not done. A 404 that shows a machine is none."""
     if operation is Operation.CREATE:
         return None
-    is_missing = answer.status == HTTPStatus.NOT_FOUND or "not found" in message or "not fount" in message
+    is_missing = (
+        (answer.status == HTTPStatus.NOT_FOUND and not fields.text("id"))
+        or "not found" in message
+        or "not fount" in message
+    )
     return NotFound if is_missing else None
 
 
 def _text(answer: Answer, fields: Fields | None, error: type[CloudError], secrets: Iterable[str]) -> str:
-    if error is NotSent and fields is None:
+    if fields is None and answer.status == HTTPStatus.FORBIDDEN:
         return (
-            "the content network in front of Novita blocks us (HTTP 403, not JSON), so the key was not even looked at: "
+            "the content network in front of Novita blocks us (HTTP 403, not JSON); the key is not the reason: "
             "check the User-Agent and the address from which we call"
         )
     if error is NotSent:
