@@ -183,10 +183,11 @@ async def test_a_time_to_wait_is_read_as_whole_seconds():
     def reply(value: bytes) -> bytes:
         return b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\nRetry-After: " + value + b"\r\n\r\n"
 
-    replies = (reply(b"7"), reply(b"Wed, 21 Oct 2026 07:28:00 GMT"), reply(b"-1"))
+    values = (b"7", b"Wed, 21 Oct 2026 07:28:00 GMT", b"-1", b"9" * 400)
+    replies = tuple(reply(value) for value in values)
     async with listening(*replies) as wire, connected(wire.url) as line:
         waits = [(await line.exchange(READ, key="k", fence=open_fence, seconds=DEADLINE)).retry_after for _ in replies]
-    assert waits == [7.0, None, None]
+    assert waits == [7.0, None, None, 900.0], "a time beyond a quarter of an hour is taken for a slip"
 
 
 async def test_a_proxy_from_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int):

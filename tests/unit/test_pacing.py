@@ -192,14 +192,6 @@ async def test_a_longer_silence_that_is_asked_for_during_a_silence_counts():
 
 
 @virtual_time
-async def test_an_absurd_time_to_wait_is_cut():
-    paced, novita = gate(), Novita()
-    await fails(paced.once(Operation.DELETE, Novita(Throttled("slow", retry_after=1e9))), Throttled)
-    await paced.once(Operation.DELETE, novita)
-    assert novita.called == pytest.approx([900.0])
-
-
-@virtual_time
 async def test_a_class_that_fails_five_times_rests_and_the_others_go_on():
     paced, broken, novita = gate(), Novita(Unknown("broken", outage=True)), Novita()
     for _ in range(5):

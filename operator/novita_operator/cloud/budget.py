@@ -20,8 +20,6 @@ _MINUTE = 60.0
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
 _MOST_DOUBLINGS = 6
-_LONGEST_HEEDED = 900.0
-"""A `Retry-After` beyond it is taken for a slip: it would switch the operator off."""
 
 
 class Budget:
@@ -89,7 +87,7 @@ class Budget:
 
     def _pause(self, error: Throttled) -> float:
         if error.retry_after is not None:
-            return min(error.retry_after, _LONGEST_HEEDED)
+            return error.retry_after
         if self._clock() < self._silent_until:
             # Calls that were under way together complain together; that is one complaint.
             return 0.0

@@ -20,6 +20,8 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 LARGEST_ANSWER = 64 * 1024 * 1024
 _CONNECTIONS = 100
+_LONGEST_HEEDED = 900.0
+"""Seconds; a `Retry-After` beyond it is taken for a slip: it would switch the operator off."""
 _AS_IT_IS_WRITTEN = "http11.send_request_headers.started"
 _BEFORE_WRITING = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
@@ -133,4 +135,4 @@ async def _body(response: httpx2.Response) -> bytes:
 def _retry_after(headers: httpx2.Headers) -> float | None:
     """Whole seconds (API reference 1.4); a date is not read, for our clock may differ from theirs."""
     text = headers.get("Retry-After", "").strip()
-    return float(text) if text.isdecimal() else None
+    return min(float(text), _LONGEST_HEEDED) if text.isdecimal() else None
