@@ -138,3 +138,13 @@ def test_a_page_that_fails_is_no_list():
 
     with pytest.raises(TimeoutError):
         listed(fetch)
+
+
+def test_a_page_that_shows_a_machine_again_beside_new_ones_is_no_list():
+    answers = (Page(fleet(2), 3), Page(fleet(3)[1:], 3))
+
+    async def fetch(number: int) -> Page:
+        return answers[number]
+
+    with pytest.raises(IncompleteList, match="again"):
+        listed(fetch)

@@ -14,7 +14,7 @@ async def whole_list(fetch: Callable[[int], Awaitable[Page]]) -> tuple[Machine, 
     """Every machine, by asking for page 0, 1, 2 … until `total` distinct ids have come.
 
     It is right whether Novita counts pages from 0 or from 1: then page 1 is page 0 again, and page 2 goes on. No other
-    page may bring nothing new, so a server that ignores page numbers ends in an error after three calls (API
+    page may bring a machine again, so a server that ignores page numbers ends in an error after three calls (API
     reference 3.4; docs/architecture.md, step 7).
 
     Raises:
@@ -26,6 +26,8 @@ async def whole_list(fetch: Callable[[int], Awaitable[Page]]) -> tuple[Machine, 
     for number in range(_MOST_PAGES):
         page = await fetch(number)
         fresh = {machine.id: machine for machine in page.machines if machine.id not in found}
+        if number and len(fresh) < len(page.machines) and (number > 1 or fresh or len(page.machines) < len(found)):
+            raise IncompleteList(f"Novita's list shows machines again on its page {number}")
         found |= fresh
         total = total if number else page.total
         if page.total != total or len(found) > total:
