@@ -328,3 +328,65 @@ def test_a_created_machine_has_an_id_or_the_outcome_is_unknown():
 @pytest.mark.parametrize("body", [b"<html>", b"[1]", b'"text"', b"{", b"\xff\xfe", b"[" * 100_000, b"1" * 10_000])
 def test_what_is_no_object_is_none(body: bytes):
     assert Fields.parse(body) is None
+
+
+@pytest.mark.parametrize(
+    "literal", ["1e99999999999999999999", "-1e-99999999999999999999", "9" * 5000, "1e999999", "NaN"]
+)
+def test_a_number_that_nobody_can_hold_is_not_there_and_harms_nothing_beside_it(literal: str):
+    parsed = Fields.parse(f'{{"id": "m-1", "total": {literal}}}'.encode())
+    assert parsed is not None
+    assert (parsed.id("id"), parsed.whole("total"), parsed.usd("total"), parsed.text("total")) == (
+        "m-1",
+        None,
+        None,
+        "",
+    )
+
+
+@pytest.mark.parametrize("word", ["../x", "a/b", "a b", "a\n", "", "-a", "x" * 254, "\N{SNOWMAN}", True, None, ["a"]])
+def test_what_can_be_no_id_is_none(word: object):
+    assert fields({"id": word}).id("id") == ""
+    with pytest.raises(IncompleteList):
+        wire.read_page(fields({"instances": [ITEM | {"id": word}], "total": 1}))
+    with pytest.raises(Unknown):
+        wire.read_created_id(fields({"id": word}))
+
+
+def test_a_list_that_shows_an_id_twice_is_no_list():
+    with pytest.raises(IncompleteList, match="one id"):
+        wire.read_page(fields({"instances": [ITEM, ITEM | {"name": "another"}], "total": 1}))
+
+
+@pytest.mark.parametrize("answer", [{"name": "trainer"}, {"id": "", "status": "running"}, {"id": "../x"}])
+def test_a_machine_that_is_described_and_not_named_is_unknown_and_not_absent(answer: object):
+    with pytest.raises(Unknown):
+        wire.machine_reader("m-1")(fields(answer))
+
+
+def test_another_template_than_was_asked_for_is_unknown():
+    with pytest.raises(Unknown):
+        wire.template_reader("901")(fields({"template": {"Id": "902", "image": "evil"}}))
+
+
+def test_what_is_written_into_status_fits_it():
+    ports = [{"port": 1 + number, "type": "http", "endpoint": "x" * 513} for number in range(40)]
+    shown = machine(productName="x\x1b" * 500, clusterName="y" * 10_000, clusterId="z" * 10_000, portMappings=ports)
+    assert (len(shown.product_name), shown.product_name[:2]) == (255, "x?")
+    assert (len(shown.region), len(shown.region_id)) == (63, 63)
+    assert shown.endpoints is not None
+    assert {endpoint.address for endpoint in shown.endpoints} == {""}
+    assert len(shown.endpoints) == 32
+
+
+def test_a_price_is_a_whole_count_of_units():
+    assert fields({"price": "36000.4999"}).usd("price") == Decimal("0.36")
+
+
+def test_a_failure_is_one_printable_line():
+    assert machine(statusError={"state": "oom", "message": "a\r\nb\x1b[2J\x00c"}).error == "oom: a b [2J c"
+
+
+def test_a_template_port_of_thousands_of_digits_is_none():
+    template = {"Id": "1", "ports": [{"type": "http", "ports": ["9" * 5000, "8000", 2223, 1.5]}]}
+    assert wire.template_reader("1")(fields({"template": template})).ports == (Port(port=8000),)

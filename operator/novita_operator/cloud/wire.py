@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 
 from novita_operator.cloud.errors import IncompleteList, NotFound, Unknown
 from novita_operator.cloud.fields import Fields
@@ -18,6 +19,9 @@ _STATES = {state.value: state for state in MachineState}
 _SPOT = {status.value: status for status in SpotStatus}
 _PROTOCOLS = {protocol.value: protocol for protocol in PortProtocol}
 _PORTS = range(1, 65536)
+_LONGEST_REGION = 63
+_LONGEST_ADDRESS = 512
+_MOST_ENDPOINTS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +36,32 @@ def read_page(answer: Fields) -> Page:
     """One page of `GET /gpu/instances`.
 
     Raises:
-        IncompleteList: there is no total or no array, or a machine has no id: what it shows may be any machine.
+        IncompleteList: there is no total or no array, or a machine has no id or that of another: what it shows may be
+            any machine.
     """
     total = answer.whole("total")
     if total is None or total < 0 or not (answer.has_array("instances") or total == 0):
         raise IncompleteList("Novita's list of machines has no total, or no machines")
     items = tuple(answer.each("instances"))
-    if not all(item.text("id") for item in items):
+    ids = [item.id("id") for item in items]
+    if not all(ids):
         raise IncompleteList("Novita's list holds a machine without an id")
+    if len(set(ids)) < len(ids):
+        raise IncompleteList("Novita's list holds two machines with one id")
     return Page(tuple(_machine(item) for item in items), total)
 
 
 def machine_reader(machine_id: str) -> Callable[[Fields], Machine]:
     """A reader of `GET /gpu/instance`, asked for this id.
 
-    It raises `NotFound` for an answer without an id (API reference 3.3), `Unknown` for another machine than asked for.
+    It raises `NotFound` for an answer without an id (API reference 3.3), `Unknown` for another machine than asked for,
+    and for one that is described and not named: so a broken answer is never taken for absence.
     """
 
     def read(answer: Fields) -> Machine:
-        if not answer.text("id"):
+        if not answer.text("id", "name", "status"):
             raise NotFound(f"Novita knows no machine {machine_id}")
-        if answer.text("id") != machine_id:
+        if answer.id("id") != machine_id:
             raise Unknown(f"Novita was asked for machine {machine_id} and showed another one")
         return _machine(answer)
 
@@ -64,14 +73,14 @@ def _machine(item: Fields) -> Machine:
     error = item.inner("statusError")
     reasons = filter(None, (error.text("state"), error.text("message")))
     return Machine(
-        id=item.text("id"),
+        id=item.id("id"),
         name=item.text("name"),
         state=_STATES.get(item.text("status"), MachineState.UNKNOWN),
         mark=Mark.parse(environment.get(MARK_ENV, "")),
-        product_id=item.text("productId"),
-        product_name=item.text("productName"),
-        region_id=item.text("clusterId"),
-        region=_before_blank(item.text("clusterName")),
+        product_id=item.id("productId"),
+        product_name=item.label("productName"),
+        region_id=item.label("clusterId", _LONGEST_REGION),
+        region=_region_name(item, "clusterName"),
         billing=_MODES.get(item.text("billingMode")),
         endpoints=_endpoints(item),
         spot=_SPOT.get(item.text("spotStatus"), SpotStatus.NONE),
@@ -86,26 +95,36 @@ def _machine(item: Fields) -> Machine:
 def _endpoints(item: Fields) -> tuple[Endpoint, ...] | None:
     if not item.has_array("portMappings"):
         return None
-    return tuple(
-        Endpoint(number, protocol, each.text("endpoint"))
+    published = (
+        Endpoint(number, protocol, _address(each.text("endpoint")))
         for each in item.each("portMappings")
         if (number := each.whole("port")) in _PORTS
         and number is not None
         and (protocol := _PROTOCOLS.get(each.text("type").upper()))
     )
+    return tuple(islice(published, _MOST_ENDPOINTS))
+
+
+def _address(text: str) -> str:
+    """None at all where there is only nonsense."""
+    return text if len(text) <= _LONGEST_ADDRESS and text.isprintable() else ""
 
 
 def read_regions(answer: Fields) -> tuple[Region, ...]:
     """`GET /clusters`; the name is the part before the first blank, as products spell it (API reference 4.1)."""
-    return tuple(Region(each.text("id"), _before_blank(each.text("name"))) for each in _shown(answer))
+    return tuple(
+        Region(each.id("id"), _region_name(each, "name"))
+        for each in _shown(answer)
+        if len(each.id("id")) <= _LONGEST_REGION
+    )
 
 
 def read_products(answer: Fields) -> tuple[Product, ...]:
     """`GET /products`; prices are USD per GPU and hour."""
     return tuple(
         Product(
-            id=each.text("id"),
-            name=each.text("name"),
+            id=each.id("id"),
+            name=each.label("name"),
             deployable=each.says_yes("availableDeploy") and each.text("inventoryState") != "none",
             prices=_prices(each),
             min_disk_gb=each.whole("minRootFS") or 0,
@@ -128,8 +147,10 @@ def template_reader(template_id: str) -> Callable[[Fields], Template]:
 
     def read(answer: Fields) -> Template:
         item = answer.inner("template")
-        if not item.text("Id", "id"):
+        if not item.text("Id", "id", "name", "image"):
             raise NotFound(f"Novita knows no template {template_id}")
+        if item.id("Id", "id") != template_id:
+            raise Unknown(f"Novita was asked for template {template_id} and showed another one")
         return _template(item)
 
     return read
@@ -137,7 +158,7 @@ def template_reader(template_id: str) -> Callable[[Fields], Template]:
 
 def _template(item: Fields) -> Template:
     return Template(
-        id=item.text("Id", "id"),
+        id=item.id("Id", "id"),
         image=item.text("image"),
         image_auth_id=item.text("imageAuth"),
         command=item.text("startCommand"),
@@ -157,17 +178,17 @@ def _template(item: Fields) -> Template:
 def _template_ports(item: Fields) -> tuple[Port, ...]:
     """Grouped by protocol there, flat here; what no machine could publish (UDP, Novita's own ports) is left out."""
     ports = {
-        int(number): protocol
+        number: protocol
         for group in item.each("ports")
         if (protocol := _PROTOCOLS.get(group.text("type").upper()))
-        for number in group.texts("ports")
-        if number.isdecimal() and int(number) in _PORTS and int(number) not in RESERVED_PORTS
+        for number in group.wholes("ports")
+        if number in _PORTS and number not in RESERVED_PORTS
     }
     return tuple(Port(port=number, protocol=protocol) for number, protocol in ports.items())
 
 
 def read_credential_ids(answer: Fields) -> frozenset[str]:
-    return frozenset(each.text("id") for each in _shown(answer))
+    return frozenset(each.id("id") for each in _shown(answer))
 
 
 def read_created_id(answer: Fields) -> str:
@@ -176,7 +197,7 @@ def read_created_id(answer: Fields) -> str:
     Raises:
         Unknown: there is none; a machine may have come into being all the same.
     """
-    if not (machine_id := answer.text("id")):
+    if not (machine_id := answer.id("id")):
         raise Unknown("Novita accepted the create call and named no machine")
     return machine_id
 
@@ -205,8 +226,9 @@ def _shown(answer: Fields) -> tuple[Fields, ...]:
     """The catalogue's items; one without an id cannot be asked for, so it is passed over."""
     if not answer.has_array("data"):
         raise Unknown("Novita's answer lacks its list")
-    return tuple(each for each in answer.each("data") if each.text("id"))
+    return tuple(each for each in answer.each("data") if each.id("id"))
 
 
-def _before_blank(text: str) -> str:
-    return text.partition(" ")[0]
+def _region_name(item: Fields, member: str) -> str:
+    """The part before the first blank."""
+    return item.label(member).partition(" ")[0][:_LONGEST_REGION]
