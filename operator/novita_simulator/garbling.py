@@ -12,7 +12,7 @@ from typing import Any
 
 Path = tuple[str | int, ...]
 MOST_CHANGES = 3
-STATUSES = (201, 204, 301, 400, 401, 403, 404, 408, 409, 410, 418, 429, 500, 502, 503, 599)
+STATUSES = (201, 204, 301, 400, 401, 403, 404, 408, 409, 410, 418, 500, 502, 503, 599)
 CONTENT_TYPES = (
     "text/html",
     "application/octet-stream",

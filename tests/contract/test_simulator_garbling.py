@@ -72,7 +72,7 @@ def test_what_is_garbled_has_been_done_all_the_same(simulator: Simulator) -> Non
 
 def test_every_kind_of_change_comes_up() -> None:
     answers = [garbled(TRUTH, Random(number)) for number in range(2000)]
-    assert {answer.status for answer in answers} >= {200, 204, 401, 404, 429, 503}
+    assert {answer.status for answer in answers} >= {200, 204, 401, 404, 503}
     bodies = {answer.body for answer in answers}
     for wanted in (b"NaN", b"../../", b'"total": -1', b"<html>", b"\xff\xfe", b"[[[[", b'"id": "a"}, {"id": "b"'):
         assert [body for body in bodies if wanted in body], wanted

@@ -20,7 +20,7 @@ READS_OF_ONE = ("get", "template")
 WITHOUT_BODY = (204, 304)
 operations = pytest.mark.parametrize("operation", QUESTIONS)
 randoms = st.randoms(use_true_random=False)
-statuses = st.sampled_from((200, 200, 200, *STATUSES))
+statuses = st.sampled_from((200, 200, 200, 429, *STATUSES))
 texts = st.text(st.characters(codec=None), max_size=20) | st.sampled_from(("id", "total", "instances", "reason"))
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts
 names = texts | st.sampled_from(

@@ -31,7 +31,7 @@ from novita_operator.decision.actions import (
 )
 from novita_operator.decision.notices import notice
 from novita_operator.decision.situation import PowerCall, Reading, Situation, Verb
-from novita_operator.model.machine import Fleet, Machine
+from novita_operator.model.machine import COMING_UP, Fleet, Machine
 from novita_operator.model.reasons import Reason
 
 logger = logging.getLogger(__name__)
@@ -76,6 +76,8 @@ class Hands:
             case Launch():
                 await self._launcher.launch(s, deed)
             case Start() | Stop() | Delete():
+                if isinstance(deed, Delete) and deed.cause is not DeleteCause.RESOURCE_DELETED:
+                    await self._see_again(s, deed)
                 if await self._still_stands(s):
                     await self._lay_hand_on(s, d, deed)
             case Release():
@@ -106,13 +108,16 @@ class Hands:
         return fresh.metadata.resource_version == s.instance.metadata.resource_version
 
     async def _read_alone(self, s: Situation, look: ReadAlone) -> None:
-        """By id where it is known: then whatever bears that id counts as shown; else by exact name and our mark."""
-        if look.machine_id is None:
+        """By id where it is known: then whatever bears that id counts as shown; else by exact name and our mark.
+
+        Also by name if the id is not known there and no delete of it was acknowledged: the answer that named it may
+        have been wrong.
+        """
+        found = await self._machine(look.machine_id) if look.machine_id is not None else None
+        if found is None and look.machine_id not in self._memory.deleted:
             named = await self._cloud.machines_named(look.name)
             mine = Fleet.of(named, cluster_id=s.policy.cluster_id, begun=0).made_for(s.uid)
             found = next(iter(mine), None)
-        else:
-            found = await self._machine(look.machine_id)
         if entry := self._memory.entries.get(s.uid):
             entry.alone = Reading(look.name, look.after_list, found)
 
@@ -158,6 +163,18 @@ class Hands:
             metrics.DUPLICATES_DELETED.inc()
         if action.cause is not DeleteCause.RESOURCE_DELETED:
             self._recorder.emit(notice(s.instance, d, d.reason, d.message))
+
+    async def _see_again(self, s: Situation, action: Delete) -> None:
+        """Raise `BadState` unless Novita, asked for the machine alone, shows it as the list did."""
+        machine = await self._machine(action.machine_id)
+        is_ours = machine in Fleet.of([machine] if machine else (), cluster_id=s.policy.cluster_id, begun=0).made_for(
+            s.uid
+        )
+        is_late = action.cause is not DeleteCause.STARTUP_TIMEOUT or (
+            machine is not None and machine.state in COMING_UP
+        )
+        if not (is_ours and is_late):
+            raise BadState(f"machine {action.machine_id} is not what the list showed, so it is not deleted")
 
     async def _release(self, s: Situation, d: Decision, action: Release) -> None:
         """What is retained is written down first: a machine that nobody knows of is a leak."""
