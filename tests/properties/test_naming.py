@@ -27,7 +27,23 @@ def test_what_is_read_as_a_mark_would_be_written_so(text: str) -> None:
     assert mark is None or str(mark) == text
 
 
-@pytest.mark.parametrize("text", ["", "a", "a/b/c", "a/b/c/d/e", "a//c/d", "/b/c/d", "a/b/c/"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a",
+        "a/b/c",
+        "a/b/c/d/e",
+        "a//c/d",
+        "/b/c/d",
+        "a/b/c/",
+        "a/../c/d",
+        "a/B/c/d",
+        "a/b?x=1/c/d",
+        "a/b/c d/e",
+        "a/b/c/d\n",
+    ],
+)
 def test_what_is_no_mark(text: str) -> None:
     assert Mark.parse(text) is None
 
@@ -79,3 +95,12 @@ def test_a_machine_is_ours_only_if_name_and_mark_agree_for_this_cluster(mark: Ma
     assert not machine(name=name, mark=None).belongs_to(mark.cluster_id)
     assert machine(name=name, mark=mark).belongs_to(other.cluster_id) is (mark.cluster_id == other.cluster_id)
     assert machine(name=name, mark=other).belongs_to(other.cluster_id) is (mark.uid == other.uid)
+
+
+@given(marks, tokens, st.text(min_size=1))
+def test_a_name_that_novita_would_not_take_is_known_for_nobody(mark: Mark, token: str, before: str) -> None:
+    name = machine_name(mark, token)
+    assert not is_named_for("x" * 64 + name, mark.uid)
+    assert not is_named_for(f"\x1b[2J{name}", mark.uid)
+    assert not is_named_for(f"{name}\n", mark.uid)
+    assert not is_named_for(before + name, mark.uid) or before.isascii()

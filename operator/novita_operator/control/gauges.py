@@ -1,5 +1,6 @@
 """Metrics that are read from memory when somebody scrapes: what is gone from memory, or not known, has no series."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -88,8 +89,8 @@ class Gauges(Collector):
             info.add_metric([*labels, *(fact or "" for fact in facts)], 1)
             condition = status.condition("Ready")
             ready.add_metric(labels, condition is not None and condition.status == "True")
-            if status.hourly_price and status.instance_id:
-                price.add_metric(labels, float(status.hourly_price))
+            if status.instance_id and (amount := _amount(status.hourly_price or "")) is not None:
+                price.add_metric(labels, amount)
         yield from (by_state, info, price, ready)
 
     def _fleet(self) -> Iterator[Metric]:
@@ -118,6 +119,15 @@ class Gauges(Collector):
             family.add_metric([cache, "hit"], hits)
             family.add_metric([cache, "miss"], misses)
         return family
+
+
+def _amount(text: str) -> float | None:
+    """None where somebody wrote something else into the status: one object must not end the whole scrape."""
+    try:
+        amount = float(text)
+    except ValueError:
+        return None
+    return amount if math.isfinite(amount) else None
 
 
 def _single(family: _Family, value: float) -> Metric:

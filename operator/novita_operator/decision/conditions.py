@@ -11,7 +11,7 @@ from novita_operator.decision.actions import Decision
 from novita_operator.decision.situation import Situation
 from novita_operator.model.machine import MachineState, SpotStatus
 from novita_operator.model.reasons import NEEDS_PEOPLE, ConditionType, Reason
-from novita_operator.model.status import Condition
+from novita_operator.model.status import LONGEST_MESSAGE, Condition
 
 _AS_WANTED = frozenset({Reason.RUNNING, Reason.STOPPED})
 _NOT_KNOWN = frozenset(
@@ -103,7 +103,7 @@ def _dated(s: Situation, kind: ConditionType, fact: Fact) -> Condition:
         type=kind,
         status=fact.status,
         reason=fact.reason,
-        message=fact.message,
+        message=fact.message[:LONGEST_MESSAGE],
         observed_generation=s.instance.generation,
         last_transition_time=before.last_transition_time if before is not None and unmoved else s.now,
     )

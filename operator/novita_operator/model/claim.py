@@ -3,11 +3,10 @@
 The claim decides, status only remembers.
 """
 
-from datetime import datetime
-
-from pydantic import ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
 from novita_operator.model.base import Wire
+from novita_operator.model.naming import is_named_for
 from novita_operator.model.resource import GROUP, BillingMode
 
 CLAIM_ANNOTATION = f"{GROUP}/claim"
@@ -17,14 +16,14 @@ FINALIZER = f"{GROUP}/machine"
 
 
 class Bargain(Wire):
-    """What the launch was offered; kept in the claim, so that a lost status can be written again."""
+    """What the launch was offered; kept in the claim, so that a lost status can be written again: it must fit there."""
 
-    product_id: str
-    product_name: str
-    region_id: str
-    region: str
+    product_id: str = Field(max_length=255)
+    product_name: str = Field(max_length=255)
+    region_id: str = Field(max_length=63)
+    region: str = Field(max_length=63)
     billing_mode: BillingMode
-    hourly_price: str
+    hourly_price: str = Field(pattern=r"^([0-9]{1,10}(\.[0-9]{1,5})?)?$")
 
     def __str__(self) -> str:
         price = f", {self.hourly_price} USD per hour" if self.hourly_price else ""
@@ -36,11 +35,11 @@ class Claim(Wire):
 
     uid: str
     machine: str
-    launch: int
+    launch: int = Field(ge=0, lt=2**31)
     by: str
-    at: datetime
-    generation: int = 0
-    retry: int = 0
+    at: AwareDatetime
+    generation: int = Field(default=0, ge=0, lt=2**63)
+    retry: int = Field(default=0, ge=0, lt=2**31)
     bargain: Bargain | None = None
 
     def annotation(self) -> str:
@@ -49,6 +48,9 @@ class Claim(Wire):
     @classmethod
     def read(cls, annotations: dict[str, str], uid: str) -> "Claim | None":
         """The claim in these annotations, if it was written for this UID; a claim that cannot be read is none.
+
+        Nor is one that names a machine which could not have been launched for this UID: the machine that was would
+        count as a duplicate of it.
 
         None is the careful reading: before a claim is written, the fleet is looked at for the UID's mark.
         """
@@ -59,4 +61,4 @@ class Claim(Wire):
             claim = cls.model_validate_json(text)
         except ValidationError:
             return None
-        return claim if claim.uid == uid else None
+        return claim if claim.uid == uid and is_named_for(claim.machine, uid) else None

@@ -12,6 +12,10 @@ RESERVED_ENV_PREFIX = "NOVITA_OPERATOR_"
 
 _READABLE_LENGTH = 40
 _TOKEN = re.compile(r"[a-z0-9]{8}")
+_NAME = re.compile(r"[A-Za-z0-9-]{1,63}")
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_OBJECT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_UID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +32,14 @@ class Mark:
 
     @classmethod
     def parse(cls, text: str) -> "Mark | None":
-        """The mark that `text` spells, or None; Kubernetes names hold no slash, so four parts are unambiguous."""
+        """The mark that `text` spells, or None; Kubernetes names hold no slash, so four parts are unambiguous.
+
+        A mark names the place of Events, so what can be no namespace, name or UID is none.
+        """
         parts = text.split("/")
-        return cls(*parts) if len(parts) == 4 and all(parts) else None  # noqa: PLR2004  the four fields above
+        shapes = (_UID, _NAMESPACE, _OBJECT, _UID)
+        fits = len(parts) == len(shapes) and all(map(re.Pattern.fullmatch, shapes, parts))
+        return cls(*parts) if fits else None
 
 
 def machine_name(mark: Mark, token: str) -> str:
@@ -48,7 +57,8 @@ def machine_name(mark: Mark, token: str) -> str:
 def is_named_for(name: str, uid: str) -> bool:
     """Whether `name` could be a name that we gave to a machine of this UID."""
     parts = name.rsplit("-", 2)
-    return len(parts) == 3 and parts[1] == _uid_hash(uid) and _TOKEN.fullmatch(parts[2]) is not None  # noqa: PLR2004
+    has_form = _NAME.fullmatch(name) is not None and len(parts) == 3  # noqa: PLR2004
+    return has_form and parts[1] == _uid_hash(uid) and _TOKEN.fullmatch(parts[2]) is not None
 
 
 def _uid_hash(uid: str) -> str:

@@ -11,6 +11,7 @@ from novita_operator.model.base import Wire
 from novita_operator.model.reasons import State
 from novita_operator.model.resource import BillingMode, PortProtocol
 
+LONGEST_MESSAGE = 1024
 NEVER_OBSERVED = -1
 """`observedGeneration` of a resource that no operator has looked at yet, so that waiters wait."""
 
@@ -21,7 +22,7 @@ class Condition(Wire):
     type: str = Field(description="What the condition is about.", max_length=64)
     status: str = Field(description="True, False or Unknown.", json_schema_extra={"enum": ["True", "False", "Unknown"]})
     reason: str = Field(description="One word for machines, from a closed set.", max_length=64)
-    message: str = Field(default="", description="One sentence for people.", max_length=1024)
+    message: str = Field(default="", description="One sentence for people.", max_length=LONGEST_MESSAGE)
     observed_generation: int = Field(default=0, description="Generation of the spec that this is about.", ge=0)
     last_transition_time: datetime = Field(description="When status last changed.")
 

@@ -138,6 +138,16 @@ def found(machine_id: str = "m-1") -> Decision:
             id="a rebuilt claim is as old as its machine and of this generation",
         ),
         pytest.param(
+            situation(instance(), fleet=fleet(machine(created=NOW + timedelta(days=9)))),
+            put_back(rebuilt(at=NOW)),
+            id="a machine out of the future is of today",
+        ),
+        pytest.param(
+            situation(instance(creationTimestamp=LONG_AGO), fleet=fleet(machine(created=LONG_AGO - timedelta(days=9)))),
+            put_back(rebuilt(at=LONG_AGO)),
+            id="a machine older than its resource is as old as that",
+        ),
+        pytest.param(
             situation(instance(status=recorded(launches=4, hourlyPrice="0.18")), fleet=fleet(machine())),
             put_back(
                 rebuilt(

@@ -139,3 +139,11 @@ def test_each_retry_waits_longer_and_the_fourth_for_ever(subject: GpuInstance, e
 )
 def test_what_was_refused_is_not_asked_again_yet(s: Situation, expected: Decision | None) -> None:
     assert held_back(s) == expected
+
+
+def test_a_last_retry_at_the_end_of_the_calendar_is_waited_for():
+    end = NOW.replace(year=9999)
+    subject = instance(claim=claim(), status=recorded(retries={"generation": 1, "count": 1, "lastTime": end}))
+    decision = not_now(situation(subject), "It stopped.")
+    assert decision is not None
+    assert decision.reason is Reason.RETRYING

@@ -1,5 +1,7 @@
 """The claim decides; these two rules see that it is there and that its outcome is known before anything else."""
 
+from datetime import datetime
+
 from novita_operator.decision.absence import find_out, is_absent
 from novita_operator.decision.actions import Decision, PutBack, Record
 from novita_operator.decision.rules.startup import COMING_UP_NOTE
@@ -79,6 +81,12 @@ def _goes(s: Situation, machine: Machine) -> bool:
     return machine.state in GOING_AWAY or s.is_being_deleted(machine)
 
 
+def _begun(s: Situation, machine: Machine) -> datetime:
+    """When Novita says that it was created, if that can be: not before its object, and not in time to come."""
+    earliest = s.instance.metadata.creation_timestamp or machine.created or s.now
+    return min(max(machine.created or s.now, earliest), s.now)
+
+
 def _rebuilt(s: Situation, machine: Machine) -> Claim:
     status = s.instance.status
     price = status.hourly_price if status.machine_name == machine.name else None
@@ -87,7 +95,7 @@ def _rebuilt(s: Situation, machine: Machine) -> Claim:
         machine=machine.name,
         launch=max(status.launches or 0, 1),
         by=ADOPTED,
-        at=machine.created or s.now,
+        at=_begun(s, machine),
         generation=s.instance.generation,
         bargain=Bargain(
             product_id=machine.product_id,

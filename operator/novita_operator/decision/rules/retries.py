@@ -1,7 +1,5 @@
 """Relaunch is bounded: billing starts before a machine runs, so an endless loop would be an endless bill."""
 
-from datetime import timedelta
-
 from novita_operator.decision.actions import Decision, Rest
 from novita_operator.decision.situation import Situation
 from novita_operator.model.reasons import Reason
@@ -50,4 +48,4 @@ def _pause_left(s: Situation) -> float:
         began.append(s.claim.at)
     if not began:
         return 0.0
-    return (max(began) + timedelta(seconds=_PAUSES[spent(s)]) - s.now).total_seconds()
+    return _PAUSES[spent(s)] - (s.now - max(began)).total_seconds()
