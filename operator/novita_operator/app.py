@@ -157,7 +157,7 @@ def _assemble(
         poller=poller,
         reconciler=Reconciler(memory, queue, poller, catalogue, hands, instances, recorder, may_act=may_act),
         sweep=sweep,
-        audit=Audit(instances, memory, queue, namespaces=options.namespaces),
+        audit=Audit(instances, memory, queue, recorder, namespaces=options.namespaces),
         recorder=recorder,
         pulse=Pulse(connection, returned=queue.retry_now),
         elector=elector,

@@ -5,27 +5,32 @@ These handlers write nothing, and null storages keep kopf from writing anything 
 
 import asyncio
 import itertools
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import kopf
-from pydantic import ValidationError
 
 from novita_operator.control.memory import Memory
 from novita_operator.control.workqueue import WorkQueue
-from novita_operator.model.instance import GpuInstance
+from novita_operator.model.instance import GpuInstance, Unreadable
 from novita_operator.model.resource import GROUP, PLURAL, VERSION
-
-logger = logging.getLogger(__name__)
 
 
 async def watch(
-    memory: Memory, queue: WorkQueue, *, namespaces: Sequence[str], stop: asyncio.Event, ready: asyncio.Event
+    memory: Memory,
+    queue: WorkQueue,
+    put_aside: Callable[[Unreadable], None],
+    *,
+    namespaces: Sequence[str],
+    stop: asyncio.Event,
+    ready: asyncio.Event,
 ) -> None:
-    """Run kopf until `stop`; no namespaces means all. `ready` is set when it has started."""
+    """Run kopf until `stop`; no namespaces means all. `ready` is set when it has started.
+
+    `put_aside` takes what cannot be understood.
+    """
     await kopf.operator(
-        registry=registry(memory, queue),
+        registry=registry(memory, queue, put_aside),
         clusterwide=not namespaces,
         namespaces=namespaces,
         standalone=True,
@@ -34,7 +39,7 @@ async def watch(
     )
 
 
-def registry(memory: Memory, queue: WorkQueue) -> kopf.OperatorRegistry:
+def registry(memory: Memory, queue: WorkQueue, put_aside: Callable[[Unreadable], None]) -> kopf.OperatorRegistry:
     """Handlers that feed this memory and this queue; a registry of their own, so that nothing is global."""
     handlers = kopf.OperatorRegistry()
 
@@ -48,12 +53,14 @@ def registry(memory: Memory, queue: WorkQueue) -> kopf.OperatorRegistry:
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
     async def on_event(event: kopf.RawEvent, **_: Any) -> None:
-        observe(event, memory, queue)
+        observe(event, memory, queue, put_aside)
 
     return handlers
 
 
-def observe(event: Mapping[str, Any], memory: Memory, queue: WorkQueue) -> None:
+def observe(
+    event: Mapping[str, Any], memory: Memory, queue: WorkQueue, put_aside: Callable[[Unreadable], None]
+) -> None:
     """One watch event: remember, and have the object looked at."""
     body = event["object"]
     uid = body["metadata"]["uid"]
@@ -62,9 +69,8 @@ def observe(event: Mapping[str, Any], memory: Memory, queue: WorkQueue) -> None:
         return
     try:
         memory.remember(GpuInstance.read(body))
-    except ValueError as error:
-        where = f"{body['metadata'].get('namespace')}/{body['metadata'].get('name')}"
-        logger.error("%s cannot be understood and is left alone: %s", where, _without_values(error))  # noqa: TRY400  a traceback would show its values
+    except Unreadable as error:
+        put_aside(error)
         return
     queue.add(uid, memory.urgency(uid))
 
@@ -81,13 +87,6 @@ def informer_only(settings: kopf.OperatorSettings) -> None:
     settings.networking.error_backoffs = _Backoffs()
     settings.posting.enabled = False
     settings.scanning.disabled = True
-
-
-def _without_values(error: ValueError) -> str:
-    """Which fields are wrong; never what they hold."""
-    if not isinstance(error, ValidationError):
-        return type(error).__name__
-    return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['type']}" for problem in error.errors())
 
 
 class _Backoffs:

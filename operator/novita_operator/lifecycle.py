@@ -10,6 +10,7 @@ import logging
 import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from novita_operator import handlers, metrics
 from novita_operator.cloud.errors import NotSent
@@ -21,6 +22,7 @@ from novita_operator.control.audit import Audit
 from novita_operator.control.fleet import FleetPoller
 from novita_operator.control.memory import Memory
 from novita_operator.control.orphans import Sweep
+from novita_operator.control.poisoned import set_aside
 from novita_operator.control.reconciler import Reconciler
 from novita_operator.control.workqueue import WorkQueue
 from novita_operator.health import Health
@@ -132,6 +134,7 @@ class Life:
             await handlers.watch(
                 self.parts.memory,
                 self.parts.queue,
+                partial(set_aside, memory=self.parts.memory, recorder=self.parts.recorder),
                 namespaces=self.parts.namespaces,
                 stop=self._kopf_stop,
                 ready=self._kopf_ready,

@@ -237,7 +237,7 @@ def _assemble(
         poller=poller,
         reconciler=Reconciler(memory, queue, poller, catalogue, hands, instances, recorder, may_act=may_act),
         sweep=Sweep(cloud, instances, retained, cluster_id=CLUSTER_ID, namespaces=(namespace,)),
-        audit=Audit(instances, memory, queue, namespaces=(namespace,)),
+        audit=Audit(instances, memory, queue, recorder, namespaces=(namespace,)),
         recorder=recorder,
     )
     return parts

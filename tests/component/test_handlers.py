@@ -24,8 +24,9 @@ def test_handlers_enqueue_and_write_nothing(
     monkeypatch.setenv("KUBECONFIG", str(plane.kubeconfig))
     clock = system_clock()
     memory, queue = Memory(POLICY, clock, started=clock.boot()), WorkQueue(clock.boot)
+    aside: list[object] = []
     arguments = ["run", "--standalone", "--namespace", cluster.namespace, str(empty_module(tmp_path))]
-    with kopf.testing.KopfRunner(arguments, registry=registry(memory, queue), timeout=30) as runner:
+    with kopf.testing.KopfRunner(arguments, registry=registry(memory, queue, aside.append), timeout=30) as runner:
         cluster.apply("trainer")
         uid = cluster.get("trainer")["metadata"]["uid"]
         eventually(lambda: uid in memory.entries, "it is remembered")
@@ -36,6 +37,7 @@ def test_handlers_enqueue_and_write_nothing(
         cluster.delete("trainer")
         eventually(lambda: uid not in memory.entries, "it is forgotten")
     assert runner.exception is None
+    assert aside == []
     assert {entry["manager"] for entry in found["metadata"]["managedFields"]} <= {
         "kubectl-client-side-apply",
         "kubectl-patch",

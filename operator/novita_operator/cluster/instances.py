@@ -35,7 +35,7 @@ class Instances:
 
         Raises:
             Gone: there is none of that name.
-            pydantic.ValidationError: it cannot be understood.
+            Unreadable: it cannot be understood.
         """
         return GpuInstance.read(await self._connection.get(_path(namespace, name)))
 

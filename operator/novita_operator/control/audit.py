@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from novita_operator.cluster.errors import ClusterError, Gone
 from novita_operator.cluster.instances import Instances, Version
+from novita_operator.cluster.recorder import Recorder
 from novita_operator.control.memory import Memory
+from novita_operator.control.poisoned import set_aside
 from novita_operator.control.workqueue import WorkQueue
-from novita_operator.model.instance import GpuInstance
+from novita_operator.model.instance import GpuInstance, Unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -16,10 +18,13 @@ logger = logging.getLogger(__name__)
 class Audit:
     """Compares by a metadata-only list; what differs is read whole and looked at. `namespaces` empty means all."""
 
-    def __init__(self, instances: Instances, memory: Memory, queue: WorkQueue, *, namespaces: Sequence[str]) -> None:
+    def __init__(
+        self, instances: Instances, memory: Memory, queue: WorkQueue, recorder: Recorder, *, namespaces: Sequence[str]
+    ) -> None:
         self._instances = instances
         self._memory = memory
         self._queue = queue
+        self._recorder = recorder
         self._namespaces = tuple(namespaces)
 
     async def run(self, *, interval: float) -> None:
@@ -38,8 +43,9 @@ class Audit:
             ClusterError: the API server did not answer.
         """
         before = {instance.uid: instance for instance in self._memory.instances()}
+        known = before.keys() | self._memory.unreadable.keys()
         there = await self.versions()
-        for uid in before.keys() - there.keys():
+        for uid in known - there.keys():
             logger.info("object %s is gone, and the watch did not say so", uid)
             self._memory.forget(uid)
         for uid, version in there.items():
@@ -55,8 +61,10 @@ class Audit:
 
     def is_behind(self, uid: str, version: Version) -> bool:
         """Whether memory has an older version of the object, or none."""
-        entry = self._memory.entries.get(uid)
-        return entry is None or int(entry.instance.metadata.resource_version) < int(version.resource_version)
+        entry, unreadable = self._memory.entries.get(uid), self._memory.unreadable.get(uid)
+        if entry is None:
+            return unreadable is None or int(unreadable.resource_version) < int(version.resource_version)
+        return int(entry.instance.metadata.resource_version) < int(version.resource_version)
 
     async def _read(self, uid: str, version: Version, before: GpuInstance | None) -> None:
         try:
@@ -64,8 +72,8 @@ class Audit:
         except Gone:
             self._memory.forget(uid)
             return
-        except ValueError as error:
-            logger.warning("%s/%s cannot be understood: %s", version.namespace, version.name, type(error).__name__)
+        except Unreadable as error:
+            set_aside(error, self._memory, self._recorder)
             return
         self._memory.reread(before, fresh) if before else self._memory.remember(fresh)
         self._queue.add(fresh.uid, self._memory.urgency(fresh.uid))

@@ -33,6 +33,11 @@ INFO = _Family(
 )
 PRICE = _Family("novita_gpu_instance_hourly_price_dollars", "USD per hour of a resource's machine.", _OBJECT)
 READY = _Family("novita_gpu_instance_ready", "1 while the resource is as wanted, else 0.", _OBJECT)
+UNREADABLE = _Family(
+    "novita_gpu_instance_unreadable",
+    "1 for a resource that cannot be understood: it is left alone.",
+    _OBJECT,
+)
 FLEET_AGE = _Family("novita_fleet_age_seconds", "Age of the last complete list of the machines.")
 FLEET_MACHINES = _Family("novita_fleet_machines", "Machines in that list, ours and foreign ones.", ("owner",))
 FLEET_SUSPECT = _Family("novita_fleet_suspect", "1 while too many machines vanished at once to believe it.")
@@ -45,6 +50,7 @@ GAUGES = (
     INFO,
     PRICE,
     READY,
+    UNREADABLE,
     FLEET_AGE,
     FLEET_MACHINES,
     FLEET_SUSPECT,
@@ -91,7 +97,10 @@ class Gauges(Collector):
             ready.add_metric(labels, condition is not None and condition.status == "True")
             if status.instance_id and (amount := _amount(status.hourly_price or "")) is not None:
                 price.add_metric(labels, amount)
-        yield from (by_state, info, price, ready)
+        unreadable = UNREADABLE.gauge()
+        for found in self._memory.unreadable.values():
+            unreadable.add_metric([found.namespace, found.name], 1)
+        yield from (by_state, info, price, ready, unreadable)
 
     def _fleet(self) -> Iterator[Metric]:
         fleet = self._memory.fleet

@@ -12,7 +12,7 @@ from novita_operator.control.clock import Clock
 from novita_operator.control.workqueue import Urgency
 from novita_operator.decision.situation import Account, CreateCall, Hold, Policy, PowerCall, Reading, Situation
 from novita_operator.model.claim import Claim
-from novita_operator.model.instance import GpuInstance
+from novita_operator.model.instance import GpuInstance, Unreadable
 from novita_operator.model.machine import Fleet
 from novita_operator.model.market import Market, Shelf
 from novita_operator.model.resource import PowerState
@@ -47,13 +47,15 @@ class Entry:
 class Memory:
     """All objects by UID, and the account.
 
-    `deleted` are machine ids whose delete was acknowledged, and when; `asked` is when the list under way was begun.
+    `deleted` are machine ids whose delete was acknowledged, and when; `asked` is when the list under way was begun;
+    `unreadable` are the objects that exist and cannot be understood: nothing is done for them.
     """
 
     policy: Policy
     clock: Clock
     started: float
     entries: dict[str, Entry] = field(default_factory=dict)
+    unreadable: dict[str, Unreadable] = field(default_factory=dict)
     fleet: Fleet | None = None
     key_accepted: bool | None = None
     trouble: str = ""
@@ -64,7 +66,10 @@ class Memory:
 
     def remember(self, instance: GpuInstance) -> None:
         """The watch or a list brought it. An echo of an older version changes nothing."""
-        entry = self.entries.get(instance.uid)
+        entry, unreadable = self.entries.get(instance.uid), self.unreadable.get(instance.uid)
+        if unreadable is not None and int(instance.metadata.resource_version) <= int(unreadable.resource_version):
+            return
+        self.unreadable.pop(instance.uid, None)
         if entry is None:
             boot = self.clock.boot()
             self.entries[instance.uid] = Entry(instance, boot, _trace(instance), boot, instance.claim)
@@ -93,9 +98,20 @@ class Memory:
         entry.instance, entry.version_read = instance, boot
         entry.remembered = instance.claim or entry.remembered
 
+    def set_aside(self, found: Unreadable) -> bool:
+        """Forget what the object was before it could not be understood; whether that is news."""
+        entry, before = self.entries.get(found.uid), self.unreadable.get(found.uid)
+        version = int(found.resource_version)
+        if entry is not None and int(entry.instance.metadata.resource_version) >= version:
+            return False
+        self.entries.pop(found.uid, None)
+        self.unreadable[found.uid] = found
+        return before is None or before.why != found.why
+
     def forget(self, uid: str) -> None:
         """The object is gone from the cluster."""
         self.entries.pop(uid, None)
+        self.unreadable.pop(uid, None)
 
     def situation(self, uid: str, market: Market | None) -> Situation:
         """Everything that one decision may know. `uid` must be remembered."""

@@ -18,6 +18,7 @@ from novita_operator.control.catalogue import Catalogue
 from novita_operator.control.fleet import FleetPoller
 from novita_operator.control.memory import Memory
 from novita_operator.control.patch import status_patch
+from novita_operator.control.poisoned import set_aside
 from novita_operator.control.setbacks import reason_of
 from novita_operator.control.workqueue import WorkQueue
 from novita_operator.decision.absence import is_absent
@@ -26,7 +27,7 @@ from novita_operator.decision.decide import decide
 from novita_operator.decision.describe import describe
 from novita_operator.decision.notices import notices
 from novita_operator.decision.situation import Situation
-from novita_operator.model.instance import GpuInstance
+from novita_operator.model.instance import GpuInstance, Unreadable
 from novita_operator.model.market import Market
 from novita_operator.model.reasons import Reason
 
@@ -99,6 +100,8 @@ class Reconciler:
             metrics.RECONCILE_ERRORS.labels(type(error).__name__).inc()
             logger.warning("step failed: %s", error)
             await self._read_again(uid)
+        except Unreadable as error:
+            set_aside(error, self._memory, self._recorder)
         except Exception as error:
             metrics.RECONCILE_ERRORS.labels(type(error).__name__).inc()
             logger.exception("step failed")
@@ -182,9 +185,11 @@ class Reconciler:
             return
         try:
             await self._refresh(entry.instance)
-        except (ClusterError, ValueError) as error:
+        except ClusterError as error:
             logger.warning("the object could not be read again: %s", error)
             eager = False
+        except Unreadable as error:
+            set_aside(error, self._memory, self._recorder)
         if uid in self._memory.entries:
             self._queue.add_rate_limited(uid, self._memory.urgency(uid), eager=eager)
         else:

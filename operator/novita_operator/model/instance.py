@@ -3,11 +3,32 @@
 from functools import cached_property
 from typing import Any
 
+from pydantic import ValidationError
+
 from novita_operator.model.base import Wire
 from novita_operator.model.claim import FINALIZER, PAUSED_ANNOTATION, Claim
 from novita_operator.model.naming import Mark
 from novita_operator.model.resource import Metadata, Spec
 from novita_operator.model.status import Status
+
+
+class Unreadable(ValueError):  # noqa: N818  what the object is
+    """An object that cannot be understood; the text says which fields are wrong, and never what they hold."""
+
+    def __init__(self, namespace: str, name: str, uid: str, resource_version: str, why: str) -> None:
+        super().__init__(f"{namespace}/{name} cannot be understood: {why}")
+        self.namespace = namespace
+        self.name = name
+        self.uid = uid
+        self.resource_version = resource_version
+        self.why = why
+
+    @classmethod
+    def of(cls, body: Any, error: ValidationError) -> "Unreadable":  # noqa: ANN401  as below
+        metadata = body["metadata"]
+        problems = error.errors(include_input=False, include_url=False)
+        why = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['type']}" for problem in problems)
+        return cls(metadata["namespace"], metadata["name"], metadata["uid"], metadata["resourceVersion"], why)
 
 
 class GpuInstance(Wire):
@@ -22,9 +43,14 @@ class GpuInstance(Wire):
         """Parse an object from the API server.
 
         Raises:
-            pydantic.ValidationError: a newer or a poisoned object; it must hurt only itself.
+            Unreadable: a newer or a poisoned object; it must hurt only itself.
         """
-        return cls.model_validate(body)
+        try:
+            return cls.model_validate(body)
+        except ValidationError as error:
+            unreadable = Unreadable.of(body, error)
+        # Outside the handler: pydantic's error holds the object.
+        raise unreadable
 
     @property
     def uid(self) -> str:
