@@ -18,12 +18,13 @@ import httpx2
 import yaml
 
 from controlplane.plane import ControlPlane
+from leaks import FED
 from novita_operator.cluster.rights import manifests
 from novita_simulator.client import Simulator
 from novita_simulator.running import running
 
 CRD = Path(__file__).parents[1] / "crds" / "gpu.novita.ai_gpuinstances.yaml"
-KEY = "sk_simulator_main"
+KEY = FED.feed("the API key", "sk_simulator_main")
 PATIENCE = 30.0
 QUICK = {
     "toCreate": 0.1,
@@ -53,6 +54,8 @@ BRISK = {
     "NOVITA_OPERATOR_ORPHAN_INTERVAL": "1s",
 }
 """Settings of an operator whose patience is short, so that tests need none."""
+
+_SERVES = r"serves (http://127\.0\.0\.1:\d+)"
 
 T = TypeVar("T")
 
@@ -89,12 +92,24 @@ def manifest(name: str, annotations: Mapping[str, str] | None, spec: Mapping[str
     """A resource; by image and product unless the spec says otherwise."""
     runs = {} if "templateId" in spec else {"image": "docker.io/acme/worker:1.9"}
     wants = {} if "productId" in spec else {"productName": "RTX 4090 24GB"}
+    for variable in spec.get("env", ()):
+        FED.feed(f"the environment's {variable['name']}", variable.get("value", ""))
     return {
         "apiVersion": "gpu.novita.ai/v1alpha1",
         "kind": "GpuInstance",
         "metadata": {"name": name, "annotations": dict(annotations or {})},
         "spec": {**runs, **wants, **spec},
     }
+
+
+def _feed(environment: Mapping[str, str]) -> None:
+    """Whatever the operator is given that it must keep to itself."""
+    FED.feed("the API key of the settings", environment.get("NOVITA_API_KEY", ""))
+    file = Path(environment.get("NOVITA_API_KEY_FILE", ""))
+    if file.is_file():
+        FED.feed("the API key of the file", file.read_text().strip())
+    for user in json.loads(Path(environment["KUBECONFIG"]).read_text())["users"]:
+        FED.feed("the operator's token", user["user"]["token"])
 
 
 class OperatorProcess:
@@ -115,6 +130,8 @@ class OperatorProcess:
             **BRISK,
             **settings,
         }
+        _feed(environment)
+        self.pages: dict[str, str] = {}
         self._begin = log.stat().st_size if log.exists() else 0
         with log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -135,9 +152,7 @@ class OperatorProcess:
     @property
     def url(self) -> str:
         """Where it serves its health and metrics."""
-        found = eventually(
-            lambda: re.search(r"serves (http://127\.0\.0\.1:\d+)", self.lines) or self._ended(), "its address"
-        )
+        found = eventually(lambda: re.search(_SERVES, self.lines) or self._ended(), "its address")
         assert isinstance(found, re.Match), f"the operator ended: {self.lines}"
         return found[1]
 
@@ -164,16 +179,33 @@ class OperatorProcess:
 
     def kill(self) -> None:
         """SIGKILL: no last word."""
+        self._read_pages()
         self.process.kill()
         self.process.wait()
+        self.check_secrets()
 
     def stop(self) -> int:
         """SIGTERM, and its exit code."""
+        self._read_pages()
         self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.wait(timeout=PATIENCE)
         finally:
             self.process.kill()
+            self.process.wait()
+            self.check_secrets()
+
+    def check_secrets(self) -> None:
+        """AssertionError if any secret of the run came out."""
+        for where, text in {"the log": self.lines, **self.pages}.items():
+            FED.check(f"{self.log.name}: {where}", text)
+
+    def _read_pages(self) -> None:
+        """What it serves, while it still does; one that is not yet or no longer up serves nothing."""
+        found = None if self._ended() else re.search(_SERVES, self.lines)
+        with contextlib.suppress(httpx2.HTTPError):
+            for path in ("/metrics", "/livez", "/readyz") if found else ():
+                self.pages[path] = httpx2.get(f"{found[1]}{path}", trust_env=False, timeout=2).text  # type: ignore[index]
 
     def _ended(self) -> bool:
         return self.process.poll() is not None

@@ -128,6 +128,7 @@ def _assemble(
         return elector is None or elector.is_leading()
 
     memory = Memory(_policy(settings, cluster), clock, started=clock.boot())
+    cloud.hide(memory.secrets)
     queue = WorkQueue(time.monotonic)
     instances, recorder = Instances(connection), Recorder(connection, instance=identity, now=clock.now)
     catalogue = Catalogue(cloud, ttl=settings.catalogue_ttl, default_region=settings.default_region)

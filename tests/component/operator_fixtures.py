@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from controlplane.plane import ControlPlane
+from leaks import FED, check_cluster
 from novita_simulator.client import Simulator
 from novita_simulator.running import running
 from stage import QUICK, Cluster, OperatorProcess, install_account
 
 FOREIGN = {"notebook-of-a-colleague", "trainer-3f9a1c2b7d"}
-SECRET = "correct-horse-battery-staple"
+SECRET = FED.feed("a value of an environment", "correct-horse-battery-staple")
 """A value of an environment; no log may ever show it."""
 WRITES = {"create", "start", "stop", "restart", "delete"}
 
@@ -49,6 +50,7 @@ def home(plane: ControlPlane, namespace: str) -> Iterator[str]:
     name = f"{namespace}-home"
     plane.kubectl("create", "namespace", name)
     yield name
+    check_cluster(plane.kubeconfig)
     plane.kubectl("delete", "namespace", name, "--wait=false")
 
 
@@ -71,8 +73,6 @@ def start_operator(
     yield start
     for process in started:
         process.kill()
-        assert "sk_simulator" not in process.lines, "the API key was logged"
-        assert SECRET not in process.lines, "a value of an environment was logged"
 
 
 @pytest.fixture

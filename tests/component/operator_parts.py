@@ -203,6 +203,7 @@ def _assemble(
     base = Policy(cluster_id=CLUSTER_ID, claim_window=W, list_lag=LAG, startup_timeout=_LONG_ENOUGH)
     memory = Memory(replace(base, **policy), clock, started=clock.boot())  # type: ignore[arg-type]
     queue = WorkQueue(asyncio.get_running_loop().time, first_retry=FIRST_RETRY)
+    cloud.hide(memory.secrets)
     instances, recorder = Instances(connection), Recorder(connection, instance=identity, now=clock.now)
     catalogue = Catalogue(cloud, ttl=_LONG_ENOUGH, default_region="")
     poller = FleetPoller(cloud, memory, queue, fast=_FAST, slow=_SLOW, random=lambda: 0.5)

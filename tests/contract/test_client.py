@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import stamina
 
+from leaks import FED
 from novita_operator.cloud.credentials import Credentials
 from novita_operator.cloud.errors import (
     BadState,
@@ -36,7 +37,7 @@ from novita_simulator.faults import Cut, Write
 from novita_simulator.running import running
 
 MARK = Mark("cluster-1", "team-a", "trainer", "uid-1")
-SECRET = "hunter2-and-more"
+SECRET = FED.feed("a value of an environment", "hunter2-and-more")
 NOBODY = "0000000000000000"
 
 

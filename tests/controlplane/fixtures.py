@@ -8,6 +8,7 @@ import pytest
 
 from controlplane.binary import assets
 from controlplane.plane import ControlPlane
+from leaks import check_cluster
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +18,7 @@ def plane(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         assets()  # a first build takes minutes, and its progress must be seen
     with ControlPlane(tmp_path_factory.mktemp("plane")) as running:
         yield running
+        check_cluster(running.kubeconfig)
     shutil.rmtree(running.directory / "etcd")  # pytest keeps three sessions' folders, and etcd's logs are large
 
 
@@ -26,4 +28,5 @@ def namespace(plane: ControlPlane) -> Iterator[str]:
     name = f"test-{secrets.token_hex(4)}"
     plane.kubectl("create", "namespace", name)
     yield name
+    check_cluster(plane.kubeconfig)
     plane.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")

@@ -14,6 +14,7 @@ from decimal import Decimal
 import httpx2
 import stamina
 
+from leaks import FED
 from novita_operator.cloud.novita import V1, Novita
 from novita_operator.cloud.pacing import Gate
 from novita_operator.model.market import Offer, Order
@@ -26,7 +27,7 @@ from novita_simulator.running import running
 
 NAME = "team-a-trainer"
 MARK = Mark("cluster-1", "team-a", "trainer", "uid-1")
-SECRET = "hunter2-and-more"
+SECRET = FED.feed("a value of an environment", "hunter2-and-more")
 PATIENCE = 20.0
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _END = b"\r\n\r\n"

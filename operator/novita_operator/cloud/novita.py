@@ -1,6 +1,6 @@
 """The adapter: the port's questions, put to Novita's v1 (API reference 2 to 5)."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -54,6 +54,7 @@ class Novita:
         self._gate = gate
         self._create_seconds = create_seconds
         self._read_seconds = read_seconds
+        self._hidden: Callable[[], Iterable[str]] = tuple
         self._transport = Transport(base_url=base_url.rstrip("/") + V1, user_agent=f"novita-gpu-operator/{version}")
 
     async def __aenter__(self) -> Self:
@@ -67,6 +68,10 @@ class Novita:
     async def aclose(self) -> None:
         await self._gate.aclose()
         await self._transport.aclose()
+
+    def hide(self, secrets: Callable[[], Iterable[str]]) -> None:
+        """Let no error show what `secrets` gives, whichever call Novita repeats it to; asked only when one fails."""
+        self._hidden = secrets
 
     @property
     def credentials_valid(self) -> bool | None:
@@ -154,12 +159,16 @@ class Novita:
         key = self._credentials.key(probe=probe)
         try:
             answer = await self._transport.exchange(ask, key=key, fence=fence, seconds=seconds)
-            fields = verdict.read(answer, operation, (key, *secrets))
+            fields = verdict.read(answer, operation, self._secrets(key, *secrets))
         except CloudError as error:
             self._credentials.judge(key, error)
             raise
         self._credentials.judge(key, None)
         return fields
+
+    def _secrets(self, *known: str) -> Iterator[str]:
+        yield from known
+        yield from self._hidden()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from novita_operator.model.machine import Fleet
 from novita_operator.model.market import Market, Shelf
 from novita_operator.model.resource import PowerState
 
+_SHORTEST_SECRET = 8
+
 
 class Sight(StrEnum):
     """How well the fleet is seen."""
@@ -167,6 +169,11 @@ class Memory:
         if self.asked is not None and sight is not Sight.SEEING:
             why.append(f"asked for one {self.clock.boot() - self.asked:.0f} s ago, it is not complete yet")
         return f"{sight}: {'; '.join(why)}" if why else sight
+
+    def secrets(self) -> Iterator[str]:
+        """Values of the environments that Novita was given; short ones are words that may stand anywhere."""
+        for instance in self.instances():
+            yield from (variable.value for variable in instance.spec.env if len(variable.value) >= _SHORTEST_SECRET)
 
     def instances(self) -> Iterator[GpuInstance]:
         return (entry.instance for entry in self.entries.values())
