@@ -24,6 +24,7 @@ from novita_operator.cluster.retained import Retained
 from novita_operator.metrics import KUBERNETES_WRITES
 from novita_operator.model.claim import FINALIZER, Claim
 from novita_operator.model.instance import GpuInstance
+from novita_operator.model.naming import machine_name
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("crd")]
 
@@ -267,7 +268,8 @@ def patch(plane: ControlPlane, instance: GpuInstance, body: dict[str, Any]) -> N
 
 def claim(instance: GpuInstance, launch: int = 1) -> Claim:
     at = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
-    return Claim(uid=instance.uid, machine="default-made-0123456789ab-abcdefgh", launch=launch, by="test", at=at)
+    name = machine_name(instance.mark("cluster-1"), "abcdefgh")
+    return Claim(uid=instance.uid, machine=name, launch=launch, by="test", at=at)
 
 
 def counted(write: str, result: str) -> float:
