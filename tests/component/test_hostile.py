@@ -86,7 +86,7 @@ async def until_running(parts: Parts, novita: Simulator, name: str = "trainer") 
     return machine_id
 
 
-async def go_on(parts: Parts, rounds: int = 12) -> None:
+async def go_on(parts: Parts, rounds: int = 8) -> None:
     """Lists and looks, until every proof of absence that there can be would have been found."""
     for _ in range(rounds):
         parts.clock.turn((W + LAG) / 4)
@@ -201,7 +201,7 @@ async def test_a_lost_claim_is_rebuilt_without_believing_an_absurd_date(
     assert writes(still_novita) == {"create": 1}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 async def test_answers_changed_at_random_move_no_hand_and_leave_a_true_status(
     resources: Cluster, still_novita: Simulator, start_parts: StartParts, seed: int
 ) -> None:
@@ -247,7 +247,7 @@ def test_a_process_that_hears_nothing_but_changed_answers_lives_and_comes_to_res
     def fired() -> int:
         return next(view.fired for view in novita.faults() if view.id == lever)
 
-    eventually(lambda: fired() >= 25, "answers were changed", seconds=60)
+    eventually(lambda: fired() >= 15, "answers were changed", seconds=60)
     assert operator.process.poll() is None
     assert operator.get("/livez").status_code == 200
     assert operator.get("/readyz").status_code == 200
