@@ -290,7 +290,7 @@ def reach(w: World, point: Point, fault: Fault) -> Lever:
 def strike(w: World, first: OperatorProcess, blow: Blow) -> None:
     match blow:
         case Blow.KILLED:
-            first.kill()
+            first.process.kill()  # at once: `kill` has a last look at its pages
         case Blow.FROZEN_LEADER | Blow.FROZEN:
             first.process.send_signal(signal.SIGSTOP)
         case Blow.ROBBED:

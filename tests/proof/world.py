@@ -5,6 +5,7 @@ The judge is the simulator's ledger: what lived when, whose hand was laid on wha
 
 import contextlib
 import secrets
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -114,4 +115,5 @@ def world(theatre: Theatre, *, has_own_home: bool = False, is_crowded: bool = Fa
         finally:
             novita.clear()
             for operator in scene.operators:
+                operator.process.send_signal(signal.SIGCONT)
                 operator.kill()
