@@ -38,7 +38,8 @@ class Vault:
 
     def found_in(self, text: str) -> list[str]:
         """Names of the secrets that stand in the text, in whatever spelling."""
-        return sorted({name for value, name in list(self._names.items()) if any(each in text for each in _spellings(value))})
+        fed = list(self._names.items())  # other threads may feed meanwhile
+        return sorted({name for value, name in fed if any(each in text for each in _spellings(value))})
 
     def check(self, where: str, text: str) -> None:
         """AssertionError if a secret stands in it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from novita_operator.decision.decide import RULES
+from proof.matrix import CELLS, FAULTS, POINTS, Blow
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "operator" / "novita_operator"
@@ -120,3 +121,10 @@ def test_the_decisions_are_numbered_through_and_listed():
     assert [int(path.name.split("-")[0]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
     listed = _LINK.findall((ROOT / "docs" / "decisions" / "README.md").read_text())
     assert listed == [path.name for path in DECISIONS]
+
+
+def test_the_page_on_reliability_lists_the_whole_matrix() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    rows = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+    assert rows == [*map(str, Blow), *POINTS, *FAULTS]
+    assert f"**{len(CELLS)} cells**" in page
