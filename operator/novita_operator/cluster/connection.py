@@ -98,6 +98,8 @@ async def connect(kubeconfig: Path | None = None) -> Connection:
     """
     configuration = Configuration()
     configuration.connection_pool_maxsize = POOL_SIZE
+    # As kopf's own: else every request reads ~/.netrc and looks for proxies, each in a thread.
+    configuration.client_session_kwargs = {"trust_env": False}
     try:
         await _load(kubeconfig, configuration)
     except CAUSES as error:
