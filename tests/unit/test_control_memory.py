@@ -168,3 +168,9 @@ def test_an_account_of_sight_says_why_it_is_lost_and_what_is_under_way():
     assert stage.memory.account_of_sight() == "the list is fresh: HTTP 503"
     stage.memory.trouble = ""
     assert stage.memory.account_of_sight() == "the list is fresh"
+
+
+def test_an_object_in_memory_keeps_no_sets_of_the_fields_that_were_given():
+    known = instance(claim=claim(), status=recorded())
+    assert known.claim is not None
+    assert [part.model_fields_set for part in (known, known.spec, known.status, known.claim)] == [set()] * 4

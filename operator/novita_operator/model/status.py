@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from novita_operator.model.base import Wire
+from novita_operator.model.base import Wire, Word
 from novita_operator.model.reasons import State
 from novita_operator.model.resource import BillingMode, PortProtocol
 
@@ -19,9 +19,11 @@ NEVER_OBSERVED = -1
 class Condition(Wire):
     """One condition, by the Kubernetes API conventions."""
 
-    type: str = Field(description="What the condition is about.", max_length=64)
-    status: str = Field(description="True, False or Unknown.", json_schema_extra={"enum": ["True", "False", "Unknown"]})
-    reason: str = Field(description="One word for machines, from a closed set.", max_length=64)
+    type: Word = Field(description="What the condition is about.", max_length=64)
+    status: Word = Field(
+        description="True, False or Unknown.", json_schema_extra={"enum": ["True", "False", "Unknown"]}
+    )
+    reason: Word = Field(description="One word for machines, from a closed set.", max_length=64)
     message: str = Field(default="", description="One sentence for people.", max_length=LONGEST_MESSAGE)
     observed_generation: int = Field(default=0, description="Generation of the spec that this is about.", ge=0)
     last_transition_time: datetime = Field(description="When status last changed.")
@@ -70,10 +72,10 @@ class Status(Wire):
         max_length=255,
     )
     machine_name: str | None = Field(default=None, description="Name of the machine at Novita.", max_length=63)
-    product_id: str | None = Field(default=None, description="Novita's id of the product.", max_length=255)
-    product_name: str | None = Field(default=None, description="Name of the product.", max_length=255)
-    region: str | None = Field(default=None, description="Region by name.", max_length=63)
-    region_id: str | None = Field(default=None, description="Region by id.", max_length=63)
+    product_id: Word | None = Field(default=None, description="Novita's id of the product.", max_length=255)
+    product_name: Word | None = Field(default=None, description="Name of the product.", max_length=255)
+    region: Word | None = Field(default=None, description="Region by name.", max_length=63)
+    region_id: Word | None = Field(default=None, description="Region by id.", max_length=63)
     billing_mode: BillingMode | None = Field(default=None, description="How the machine is paid.")
     hourly_price: str | None = Field(
         default=None, description="USD per hour for the whole machine, as offered at the launch.", max_length=16
