@@ -5,6 +5,7 @@ Nothing here raises: what cannot be read is what is not there. `wire.py` says wh
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -39,11 +40,15 @@ class Fields:
 
     def text(self, *names: str) -> str:
         """The first of these members that says something, else `""`."""
-        return next((text for name in names if (text := _text(self._members.get(name)))), "")
+        for name in names:
+            if text := _text(self._members.get(name)):
+                return text
+        return ""
 
     def label(self, name: str, most: int = 255) -> str:
         """What people are to read: printable, and cut to so many characters."""
-        return "".join(each if each.isprintable() else "?" for each in self.text(name)[:most])
+        text = self.text(name)[:most]
+        return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)
 
     def id(self, *names: str) -> str:
         """The first of these members that can be an id, else `""`."""
@@ -93,6 +98,8 @@ def _decimal(text: str) -> Decimal | None:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, str) and value.isascii():
+        return sys.intern(value)  # thousands of machines name the same few products, and the next list names all again
     if isinstance(value, str | Decimal):
         # A lone surrogate is valid JSON, and would later break every encoder.
         return str(value).encode(errors="replace").decode()

@@ -6,7 +6,6 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-
 Word = Annotated[str, AfterValidator(sys.intern)]
 """A text that thousands of objects have in common, kept once."""
 

@@ -5,6 +5,7 @@ Both must agree before we lay a hand on it (docs/architecture.md, step 1).
 
 import hashlib
 import re
+import sys
 from dataclasses import dataclass
 
 MARK_ENV = "NOVITA_OPERATOR_OWNER"
@@ -39,7 +40,7 @@ class Mark:
         parts = text.split("/")
         shapes = (_UID, _NAMESPACE, _OBJECT, _UID)
         fits = len(parts) == len(shapes) and all(map(re.Pattern.fullmatch, shapes, parts))
-        return cls(*parts) if fits else None
+        return cls(*map(sys.intern, parts)) if fits else None
 
 
 def machine_name(mark: Mark, token: str) -> str:
