@@ -121,7 +121,7 @@ class Life:
         """Ready once memory has had every object that there is; then compare from time to time."""
         while not self.health.synced:
             try:
-                await self.parts.audit.audit()
+                await self.parts.audit.catch_up()
                 self.health.synced = True
             except ClusterError as error:
                 logger.warning("the objects could not be listed yet: %s", error)

@@ -73,6 +73,12 @@ class Instances:
             except Expired:
                 continue
 
+    async def count(self, namespace: str | None) -> int:
+        """How many objects there are, in all namespaces if None; the first one's page tells how many follow."""
+        page = await self._connection.get(_path(namespace), {"limit": "1"}, accept=_METADATA_ONLY)
+        remaining: int = page["metadata"].get("remainingItemCount") or 0
+        return len(page["items"] or ()) + remaining
+
     async def _patch_metadata(self, instance: GpuInstance, change: Mapping[str, Any], *, write: str) -> Json:
         path = _path(instance.metadata.namespace, instance.metadata.name)
         body = {"metadata": {"resourceVersion": instance.metadata.resource_version, **change}}

@@ -12,6 +12,9 @@ from novita_operator.control.poisoned import set_aside
 from novita_operator.control.workqueue import WorkQueue
 from novita_operator.model.instance import GpuInstance, Unreadable
 
+_PATIENCE_SECONDS = 2.0
+_TICK_SECONDS = 0.05
+
 logger = logging.getLogger(__name__)
 
 
@@ -51,6 +54,26 @@ class Audit:
         for uid, version in there.items():
             if self.is_behind(uid, version) or _was_restored(before.get(uid), version):
                 await self._read(uid, version, before.get(uid))
+
+    async def catch_up(self) -> None:
+        """At the start: until memory has had every object; what the watch brings is not asked for a second time.
+
+        Raises:
+            ClusterError: the API server did not answer.
+        """
+        count = sum([await self._instances.count(namespace) for namespace in self._namespaces or (None,)])
+        brought, quiet = 0, 0.0
+        while (known := self._known()) < count and quiet < _PATIENCE_SECONDS:
+            quiet = 0.0 if known > brought else quiet + _TICK_SECONDS
+            brought = known
+            await asyncio.sleep(_TICK_SECONDS)
+        if self._known() < count:
+            await self.audit()
+
+    def _known(self) -> int:
+        """How many objects memory has had, those included that cannot be understood."""
+        entries, unreadable = self._memory.entries, self._memory.unreadable
+        return len(entries) + len(unreadable.keys() - entries.keys())
 
     async def versions(self) -> dict[str, Version]:
         """Every watched object that exists."""
