@@ -223,7 +223,7 @@ def _assemble(
         memory,
         setbacks,
         identity=identity,
-        between_lists=poller.between_lists,
+        lull=poller.lull,
         may_act=may_act,
         token=token,
     )

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -341,3 +342,40 @@ async def test_a_list_that_shrinks_too_much_is_suspect_until_others_agree_and_th
 
 def now() -> float:
     return asyncio.get_running_loop().time()
+
+
+@virtual_time
+async def test_a_long_list_is_followed_by_twice_its_time_without_one_however_many_hurry():
+    stage = Stage(Lists(machine(), takes=4))
+    await stage.poller.poll()
+    loop = asyncio.create_task(stage.poller.run())
+    stage.poller.await_list(UID)
+    await asyncio.sleep(30)
+    begun = stage.lists.asked
+    assert [later - sooner for sooner, later in pairwise(begun)][:1] == [12]
+    loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
+
+
+@virtual_time
+async def test_a_launch_waits_for_the_end_of_a_list_that_takes_as_long_as_lists_do():
+    stage = Stage(Lists(machine(), takes=4))
+    await stage.poller.poll()
+    poll = asyncio.create_task(stage.poller.poll())
+    await asyncio.sleep(0.5)
+    began = now()
+    await stage.poller.lull()
+    assert now() - began == 3.5
+    await poll
+
+
+@virtual_time
+async def test_a_list_that_hangs_holds_a_launch_back_for_two_seconds():
+    stage = Stage(Lists(machine(), takes=HOUR))
+    poll = asyncio.create_task(stage.poller.poll())
+    await asyncio.sleep(0)
+    began = now()
+    await stage.poller.lull()
+    assert now() - began == 2
+    poll.cancel()
+    await asyncio.gather(poll, return_exceptions=True)

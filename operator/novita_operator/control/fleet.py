@@ -20,6 +20,8 @@ from novita_operator.model.machine import MOVING, Fleet, Machine
 _ATTEMPTS = 3
 _JITTER = 0.1
 _SHORTEST_PAUSE = 1.0
+_LULLS_PER_LIST = 2.0
+_SHORT_LULL, _LONG_LULL = 2.0, 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +32,8 @@ class FleetPoller:
     def __init__(
         self, cloud: Cloud, memory: Memory, queue: WorkQueue, *, fast: float, slow: float, random: Callable[[], float]
     ) -> None:
-        self.between_lists = asyncio.Event()
-        """Set while no list is being read: a machine that is launched meanwhile makes its pages disagree."""
-        self.between_lists.set()
+        self._between_lists = asyncio.Event()
+        self._between_lists.set()
         self._cloud = cloud
         self._memory = memory
         self._queue = queue
@@ -46,6 +47,16 @@ class FleetPoller:
         self._failures = 0
         self._useless_for: float | None = None
         self._told = self._news()
+        self._took = 0.0
+
+    async def lull(self) -> None:
+        """Until no list is being read: a machine that is launched meanwhile makes its pages disagree.
+
+        Not much longer than the last one took: one that hangs must not hold the workers back from deletes and stops.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(max(_SHORT_LULL, _LULLS_PER_LIST * self._took), _LONG_LULL)):
+                await self._between_lists.wait()
 
     def await_list(self, uid: str) -> None:
         """Look at this object again after a list that begins from now on."""
@@ -75,8 +86,9 @@ class FleetPoller:
 
     async def _poll_on(self) -> None:
         while True:
-            await asyncio.sleep(min(self._fast, _SHORTEST_PAUSE))
-            pause = self._pause() - min(self._fast, _SHORTEST_PAUSE)
+            shortest = self._shortest_pause()
+            await asyncio.sleep(shortest)
+            pause = self._pause() - shortest
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(pause, 0)):
                     await self._hurry.wait()
@@ -85,7 +97,7 @@ class FleetPoller:
 
     async def poll(self) -> None:
         """Read one list, remember it, and wake whom it concerns."""
-        self.between_lists.clear()
+        self._between_lists.clear()
         self._memory.asked = self._memory.clock.boot()
         try:
             machines, begun = await self._whole_list()
@@ -94,7 +106,7 @@ class FleetPoller:
         else:
             self._succeeded(machines, begun)
         finally:
-            self.between_lists.set()
+            self._between_lists.set()
             self._memory.asked = None
         self._tell()
 
@@ -113,11 +125,19 @@ class FleetPoller:
     async def _whole_list(self) -> tuple[tuple[Machine, ...], float]:
         """The machines, and the boot clock before they were asked for; pages that disagree are read anew at once."""
         for _ in range(_ATTEMPTS - 1):
-            begun = self._memory.clock.boot()
             with contextlib.suppress(IncompleteList):
-                return await self._cloud.machines(), begun
+                return await self._list()
+        return await self._list()
+
+    async def _list(self) -> tuple[tuple[Machine, ...], float]:
         begun = self._memory.clock.boot()
-        return await self._cloud.machines(), begun
+        try:
+            machines = await self._cloud.machines()
+        except IncompleteList:
+            self._took = self._memory.clock.boot() - begun
+            raise
+        self._took = self._memory.clock.boot() - begun
+        return machines, begun
 
     def _failed(self, error: CloudError) -> None:
         self._failures += 1
@@ -144,6 +164,10 @@ class FleetPoller:
             self._wake(_told(memory, before, fleet))
         self._wake({uid for uid, since in self._waiting.items() if since <= begun})
         self._waiting = {uid: since for uid, since in self._waiting.items() if since > begun}
+
+    def _shortest_pause(self) -> float:
+        """Seconds without a list, whoever hurries: launches wait while one is read, and must have their time too."""
+        return max(min(self._fast, _SHORTEST_PAUSE), min(_LULLS_PER_LIST * self._took, self._slow))
 
     def _pause(self) -> float:
         """Seconds until the next list."""

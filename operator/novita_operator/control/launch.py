@@ -6,9 +6,8 @@ fleet is seen; it is never repeated. Assumption: what is sent within W/3 lands b
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from novita_operator import metrics
 from novita_operator.cloud.errors import NotDone, NotSent, Unknown
@@ -24,8 +23,6 @@ from novita_operator.model.claim import Bargain, Claim
 from novita_operator.model.market import Offer, Order, usd
 from novita_operator.model.naming import machine_name
 
-_LULL_SECONDS = 2.0
-
 logger = logging.getLogger(__name__)
 
 
@@ -40,17 +37,20 @@ class Launcher:
         setbacks: Setbacks,
         *,
         identity: str,
-        between_lists: asyncio.Event,
+        lull: Callable[[], Awaitable[None]],
         may_act: Callable[[], bool],
         token: Callable[[], str],
     ) -> None:
-        """`token` gives a fresh launch token; `may_act` is false from the moment that the lease is lost."""
+        """`token` gives a fresh launch token; `may_act` is false from the moment that the lease is lost.
+
+        `lull` returns when no list is being read, or this one takes too long to wait for.
+        """
         self._cloud = cloud
         self._instances = instances
         self._memory = memory
         self._setbacks = setbacks
         self._identity = identity
-        self._between_lists = between_lists
+        self._lull = lull
         self._may_act = may_act
         self._token = token
 
@@ -65,7 +65,7 @@ class Launcher:
         assert s.market is not None, "`launch` chose from it"
         wanted = order(s.instance.spec, s.market, action.offer, name, mark)
         try:
-            await self._wait_for_a_lull()
+            await self._lull()
             async with self._cloud.admit_create() as admission:
                 began = self._memory.clock.boot()
                 entry = await self._write(s, self._claim(s, action, name))
@@ -74,12 +74,6 @@ class Launcher:
             logger.warning("launch of %s was refused: %s: %s", name, type(error).__name__, error)
             metrics.LAUNCHES.labels(type(error).__name__).inc()
             self._setbacks.remember(s, error, action.offer.shelf)
-
-    async def _wait_for_a_lull(self) -> None:
-        """Not for long: a list that hangs must not hold the workers back from deletes and stops."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LULL_SECONDS):
-                await self._between_lists.wait()
 
     async def _write(self, s: Situation, claim: Claim) -> Entry:
         """Until the claim may stand in the object, what is known of the launch before it stays known."""
