@@ -130,7 +130,8 @@ def _assemble(
     memory = Memory(_policy(settings, cluster), clock, started=clock.boot())
     cloud.hide(memory.secrets)
     queue = WorkQueue(time.monotonic)
-    instances, recorder = Instances(connection), Recorder(connection, instance=identity, now=clock.now)
+    instances = Instances(connection)
+    recorder = Recorder(connection, instance=identity, now=clock.now, is_busy=queue.is_busy)
     catalogue = Catalogue(cloud, ttl=settings.catalogue_ttl, default_region=settings.default_region)
     poller = FleetPoller(
         cloud, memory, queue, fast=settings.fast_poll_interval, slow=settings.poll_interval, random=_random

@@ -19,11 +19,12 @@ from novita_operator.model.notice import Notice, Subject
 from novita_operator.model.resource import GROUP, KIND, VERSION
 
 CONTROLLER = f"{GROUP}/operator"
-WAITING = 1000
-"""Events that may wait for the API server."""
+WAITING = 2000
+"""Events that may wait for the API server; a few hundred bytes each."""
 
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 2.0
+_STEP_ASIDE_SECONDS = 0.05
 _LONGEST_INSTANCE = 128
 _LONGEST_NAME = 200
 _log = logging.getLogger(__name__)
@@ -32,11 +33,22 @@ _log = logging.getLogger(__name__)
 class Recorder:
     """Takes notices from anywhere in the process, and posts them from one background task, `run`."""
 
-    def __init__(self, connection: Connection, *, instance: str, now: Callable[[], datetime]) -> None:
-        """`instance` names this process (its pod); `now` is the wall clock, UTC."""
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        instance: str,
+        now: Callable[[], datetime],
+        is_busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`instance` names this process (its pod); `now` is the wall clock, UTC.
+
+        While `is_busy`, something waits for the API server that matters more: then twenty Events a second at most.
+        """
         self._connection = connection
         self._instance = instance[:_LONGEST_INSTANCE]
         self._now = now
+        self._is_busy = is_busy
         self._correlator = Correlator()
         self._waiting: OrderedDict[int, Series] = OrderedDict()
         self._awake = asyncio.Event()
@@ -59,6 +71,8 @@ class Recorder:
         while True:
             await self._awake.wait()
             while self._waiting:
+                if self._is_busy():
+                    await asyncio.sleep(_STEP_ASIDE_SECONDS)
                 _, series = self._waiting.popitem(last=False)
                 await self._post(series)
             self._awake.clear()

@@ -136,6 +136,10 @@ class WorkQueue:
         if not self._busy:
             self._idle.set()
 
+    def is_busy(self) -> bool:
+        """Whether somebody waits for a step."""
+        return bool(self._tickets) and not self._closed
+
     async def shut_down(self) -> None:
         """Hand nothing out any more, and return when the last step in flight is done."""
         self._closed = True

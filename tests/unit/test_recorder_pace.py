@@ -1,0 +1,51 @@
+"""Events step aside while work waits; in virtual time."""
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from build import NOW
+from novita_operator.cluster.recorder import Recorder
+from novita_operator.model.notice import Notice, NoticeType, Subject
+from virtual_time import virtual_time
+
+if TYPE_CHECKING:
+    from novita_operator.cluster.connection import Connection
+
+NOTICE = Notice(Subject("default", "trainer", "uid"), NoticeType.NORMAL, "Launched", "Launch", "note")
+
+
+class Posts:
+    """An API server that takes every Event at once."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def create(self, _path: str, _body: dict[str, Any], *, write: str) -> None:
+        assert write == "event"
+        self.count += 1
+
+
+@virtual_time
+async def test_while_work_waits_twenty_events_a_second_are_posted():
+    assert await seconds_for_forty(is_busy=True) == pytest.approx(2)
+
+
+@virtual_time
+async def test_while_no_work_waits_events_are_posted_at_once():
+    assert await seconds_for_forty(is_busy=False) == 0
+
+
+async def seconds_for_forty(*, is_busy: bool) -> float:
+    posts, began = Posts(), asyncio.get_running_loop().time()
+    recorder = Recorder(cast("Connection", posts), instance="pod-1", now=lambda: NOW, is_busy=lambda: is_busy)
+    for number in range(40):
+        recorder.emit(replace(NOTICE, subject=Subject("default", str(number), str(number))))
+    task = asyncio.create_task(recorder.run())
+    await recorder.flush(60)
+    assert posts.count == 40
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return asyncio.get_running_loop().time() - began
