@@ -80,7 +80,7 @@ def informer_only(settings: kopf.OperatorSettings) -> None:
     settings.persistence.diffbase_storage = _NoDiffBase()
     settings.persistence.progress_storage = _NoProgress()
     settings.queueing.idle_timeout = 0.01
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 100
     settings.watching.server_timeout = 300
     settings.networking.request_timeout = 15
     settings.networking.connect_timeout = 5
