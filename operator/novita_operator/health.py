@@ -106,7 +106,10 @@ class Health:
         return web.json_response(body, status=HTTPStatus.OK if state == "ready" else HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def _metrics(self, request: web.Request) -> web.Response:
+        """All of them, or those of the query's `name[]`, as Prometheus' own exporters have it."""
         encode, content_type = choose_encoder(request.headers.get(ACCEPT, ""))
-        response = web.Response(body=encode(self._registry), headers={CONTENT_TYPE: content_type})
+        names = request.query.getall("name[]", ())
+        registry = self._registry.restricted_registry(names) if names else self._registry
+        response = web.Response(body=encode(registry), headers={CONTENT_TYPE: content_type})
         response.enable_compression()
         return response

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 REGISTRY = CollectorRegistry()
 
 _FAST = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30)
+_WAIT = (0.001, 0.01, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250)
 _CALL = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60)
 
 BUILD_INFO = Gauge("novita_operator_build_info", "Version of the operator; always 1.", ["version"], registry=REGISTRY)
@@ -48,7 +49,7 @@ QUEUE_RETRIES = Counter(
 QUEUE_WAIT_SECONDS = Histogram(
     "novita_operator_workqueue_queue_duration_seconds",
     "Time that an object waited for its step.",
-    buckets=_FAST,
+    buckets=_WAIT,
     registry=REGISTRY,
 )
 QUEUE_BUSY = Gauge("novita_operator_workqueue_active_workers", "Steps under way.", registry=REGISTRY)

@@ -92,6 +92,13 @@ async def test_metrics_come_in_the_format_that_is_asked_for(site: Site):
     assert text.endswith("# EOF\n")
 
 
+async def test_whoever_names_metrics_gets_no_others(site: Site):
+    for name in ("launches", "stops", "starts"):
+        Counter(f"{name}_total", "Calls.", registry=site.registry).inc()
+    _, text, _ = await site.get("/metrics?name[]=launches_total&name[]=stops_total")
+    assert [name in text for name in ("launches_total 1.0", "stops_total 1.0", "starts_total")] == [True, True, False]
+
+
 async def test_a_second_stop_does_nothing(site: Site):
     await site.health.stop()
     with pytest.raises(aiohttp.ClientConnectionError):
