@@ -45,6 +45,11 @@ proof: plane ## the whole kill matrix, each kill by itself; a part of it runs in
 mutate: $(READY) ## change each line of the decisions a little: do their unit tests notice?
 	$(BIN)/python tests/mutate.py
 
+SIZES ?= 1000 10000
+.PHONY: bench
+bench: plane ## the operator beside a bare kopf handler, into docs/performance.md (SIZES="1000 10000")
+	PYTHONPATH=tests $(BIN)/python -m bench $(SIZES)
+
 .PHONY: check
 check: $(READY) ## format, lint, types, floors, Dockerfile, generated files
 	$(BIN)/ruff format --check .

@@ -165,7 +165,7 @@ class OperatorProcess:
         pattern = rf"^{name}(?:\{{{wanted}[^}}]*\}})? (\S+)$"
         return sum(float(value) for value in re.findall(pattern, self.get("/metrics").text, re.MULTILINE))
 
-    def wait_ready(self) -> "OperatorProcess":
+    def wait_ready(self, seconds: float = PATIENCE) -> "OperatorProcess":
         """Until it has seen every object, and the machines."""
 
         def is_ready() -> bool:
@@ -174,7 +174,7 @@ class OperatorProcess:
                 return self.get("/readyz").status_code == httpx2.codes.OK
             return False
 
-        eventually(is_ready, f"{self.url}/readyz is 200")
+        eventually(is_ready, f"{self.url}/readyz is 200", seconds)
         return self
 
     def kill(self) -> None:

@@ -110,6 +110,11 @@ class ControlPlane:
             error.add_note(error.stderr)
             raise
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids of what runs, by command."""
+        return {name: process.pid for name, process in self._running.items()}
+
     def service_account_token(self, namespace: str, name: str) -> str:
         """A fresh token of an existing ServiceAccount, good for an hour."""
         return self.kubectl("create", "token", name, "--namespace", namespace, "--duration=1h").stdout.strip()

@@ -46,6 +46,10 @@ class Process:
                 process_group=guard.group,
             )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def wait_until(self, fact: Callable[[], bool], what: str, seconds: float) -> None:
         """Return once `fact` holds; raises PlaneError if the process ends before, or the time does."""
         deadline = time.monotonic() + seconds
