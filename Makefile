@@ -41,6 +41,10 @@ test-fast: $(READY) ## the tests that need no API server
 proof: plane ## the whole kill matrix, each kill by itself; a part of it runs in `make test`
 	$(BIN)/pytest tests/proof -m "proof or not proof"
 
+.PHONY: soak
+soak: plane ## life, faults and kills at random, for SECONDS (1800) from SEED (a random one)
+	PYTHONPATH=tests $(BIN)/python -m proof.soak --seconds $(or $(SECONDS),1800) $(if $(SEED),--seed $(SEED))
+
 .PHONY: mutate
 mutate: $(READY) ## change each line of the decisions a little: do their unit tests notice?
 	$(BIN)/python tests/mutate.py

@@ -55,6 +55,10 @@ class Held:
         self._is_dropped = drop
         self._released.set()
 
+    @property
+    def is_released(self) -> bool:
+        return self._released.is_set()
+
     def takes(self, sent: Sent) -> bool:
         if self._released.is_set() or (self._taken and not self._is_lasting) or not self.meets(sent):
             return False
@@ -81,7 +85,7 @@ class Wire:
     def hold(self, meets: Meets, when: Literal["before", "after"], *, is_lasting: bool = False) -> Held:
         """Hold the next such request (or all that come) before the API server sees it, or after it has answered."""
         held = Held(meets, when, is_lasting=is_lasting)
-        self._levers.append(held)
+        self._levers = [*(lever for lever in self._levers if not lever.is_released), held]
         return held
 
     def cut(self) -> None:
@@ -114,6 +118,12 @@ class Wire:
         sent = Sent(request.method, request.path, json.loads(content) if content else {})
         if self._is_cut or not await self._passes(sent, "before"):
             return self._break(request)
+        try:
+            return await self._forward(request, sent, content)
+        except aiohttp.ClientError:  # the API server itself is away
+            return self._break(request)
+
+    async def _forward(self, request: web.BaseRequest, sent: Sent, content: bytes) -> web.StreamResponse:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _OWN}
         async with self._session.request(
             request.method, self._server + request.path_qs, headers=headers, data=content or None
@@ -138,7 +148,7 @@ class Wire:
                     return self._break(request)
                 await answer.write(chunk)
             await answer.write_eof()
-        except (ConnectionError, aiohttp.ClientConnectionError):  # somebody was killed
+        except (ConnectionError, aiohttp.ClientError):  # somebody was killed
             return self._break(request)
         return answer
 

@@ -49,14 +49,14 @@ class World:
         self.wire = wire
         self.home = home
         self.operators: list[OperatorProcess] = []
-        self._folder = folder
+        self.folder = folder
 
     def start(self, *arguments: str, **settings: str) -> OperatorProcess:
         """An operator for this namespace, over the wire; it is not waited for."""
-        log = self._folder / f"operator-{len(self.operators) + 1}.log"
+        log = self.folder / f"operator-{len(self.operators) + 1}.log"
         own = {"NOVITA_OPERATOR_NAMESPACE": self.home, **settings}
         arguments = ("--namespace", self.cluster.namespace, *arguments)
-        process = OperatorProcess(log, self._folder / "kubeconfig", self.novita.url, own, *arguments)
+        process = OperatorProcess(log, self.folder / "kubeconfig", self.novita.url, own, *arguments)
         self.operators.append(process)
         return process
 
