@@ -1,4 +1,4 @@
-"""The operators of a soak: one or two processes, killed and frozen as the script says, and started again as a kubelet would."""
+"""The operators of a soak: one or two processes, killed and frozen as the script says, started again as kubelets do."""
 
 import re
 import signal

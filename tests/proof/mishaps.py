@@ -1,4 +1,4 @@
-"""What goes wrong in a soak at Novita and at the API server, as a deed of the script says.
+"""What goes wrong in a soak at Novita, as a deed of the script says.
 
 All of it stays within what the protocol rests on: lists lag for less than the bound, a create that is held lands well
 before its claim is W old, machines of other people are touched by nobody.
@@ -7,18 +7,17 @@ before its claim is W old, machines of other people are touched by nobody.
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from novita_operator.model.naming import MARK_ENV, Mark, machine_name
 from novita_simulator.client import Simulator
 from novita_simulator.faults import Kind, Operation
 from novita_simulator.views import MachineView
-from proof.matrix import is_claim, is_lease, is_record, is_release
-from proof.script import LONGEST_HOLD, LONGEST_LAG, Deed
+from proof.script import LONGEST_HOLD, LONGEST_LAG, Deed, pick
 from proof.verdict import owner
-from proof.wire import Meets, Sent, Wire
 
 Later = Callable[[float, Callable[[], None]], None]
+Fate = Literal["freeze", "crash", "vanish"]
 
 _CALLS: Mapping[Operation, int] = {
     "create": 8,
@@ -70,14 +69,6 @@ _QUIRKS: Mapping[str, tuple[Any, ...]] = {
     "node": ("absent", "array", "object"),
 }
 _WORDS = ("freezing", "migrating", "meditating", "resetting")
-_REQUESTS: tuple[Meets, ...] = (
-    is_claim,
-    is_record,
-    is_release,
-    lambda sent: sent.method == "PATCH",
-    lambda sent: sent.method == "GET" and "watch" not in sent.path,
-    lambda sent: "/configmaps" in sent.path,
-)
 PLENTY = 64
 
 
@@ -106,7 +97,7 @@ class Novita:
         self._novita.set_stock(0, product_id="H100-80GB.20c200g")
 
     def call_goes_wrong(self, _: Deed, dice: random.Random) -> str:
-        operation, kind = _pick(dice, _CALLS), _pick(dice, _WRONG)
+        operation, kind = pick(dice, _CALLS), pick(dice, _WRONG)
         options: dict[str, Any] = {"times": dice.choice((1, 1, 1, 2, 3, 4))}
         if kind == "status_before":
             options["status"], options["reason"] = dice.choice(_REFUSALS)
@@ -191,7 +182,7 @@ class Novita:
 
     def fate(self, _: Deed, dice: random.Random) -> str:
         at = dice.choice(("toCreate", "creating", "pulling", "starting", "stopping"))
-        then = dice.choice(("freeze", "crash", "vanish"))
+        then: Fate = dice.choice(("freeze", "crash", "vanish"))
         self._novita.fate(at, then, name="trainer", times=dice.randint(1, 3))
         self.counts[f"fate: {then}"] += 1
         return f"{then} at {at}"
@@ -245,61 +236,13 @@ class Novita:
         return machine.name
 
     def _of(self, deed: Deed) -> MachineView | None:
-        """The machine of the object of that name, alive or dead."""
-        for machine in self._novita.machines():
-            mark = Mark.parse(machine.envs.get(MARK_ENV, ""))
-            if mark is not None and mark.name == deed.name and owner(machine, self._cluster_id):
-                return machine
-        return None
+        """The machine of the object of that name if it has one, else any of ours, alive or dead."""
+        ours = sorted((m for m in self._novita.machines() if owner(m, self._cluster_id)), key=lambda m: m.id)
+        named = [m for m in ours if f"/{deed.name}/" in m.envs[MARK_ENV]]
+        return next(iter(named), ours[deed.dice % len(ours)] if ours else None)
 
     def _release(self, fault: str, *, drop: bool) -> None:
         self._novita.release(fault, drop=drop)
-
-
-class ApiServer:
-    """The wire before the API server."""
-
-    def __init__(self, wire: Wire, later: Later) -> None:
-        self.counts: Counter[str] = Counter()
-        self._wire = wire
-        self._later = later
-
-    def wire_cut(self, _: Deed, dice: random.Random) -> str:
-        seconds = dice.choice((0.2, 0.5, 1, 2, 4))
-        self._wire.cut()
-        self._later(seconds, self._wire.mend)
-        self.counts["wire cut"] += 1
-        return f"{seconds} s"
-
-    def request_held(self, _: Deed, dice: random.Random) -> str:
-        number, when = dice.randrange(len(_REQUESTS)), dice.choice(("before", "after"))
-        seconds, drop = dice.uniform(0.1, 3), dice.random() < 0.5
-        held = self._wire.hold(_REQUESTS[number], "before" if when == "before" else "after")
-        self._later(seconds, lambda: held.release(drop=drop))
-        self.counts["request held"] += 1
-        return f"kind {number} {when}, {seconds:.1f} s, {'lost' if drop else 'goes on'}"
-
-    def lease_held(self, _: Deed, dice: random.Random) -> str:
-        seconds = dice.uniform(0.5, 4)
-        held = self._wire.hold(_is_about_lease, "before", is_lasting=True)
-        self._later(seconds, lambda: held.release(drop=True))
-        self.counts["lease held"] += 1
-        return f"{seconds:.1f} s"
-
-    def do(self, deed: Deed) -> str:
-        return str(_AT_THE_API[deed.what](self, deed, random.Random(deed.dice)))
-
-    def calm(self) -> None:
-        self._wire.mend()
-        self._wire.release()
-
-
-def _is_about_lease(sent: Sent) -> bool:
-    return is_lease(sent) or "/leases/" in sent.path
-
-
-def _pick(dice: random.Random, weights: Mapping[Any, int]) -> Any:
-    return dice.choices(list(weights), list(weights.values()))[0]
 
 
 _AT_NOVITA: Mapping[str, Callable[[Novita, Deed, random.Random], str]] = {
@@ -317,9 +260,4 @@ _AT_NOVITA: Mapping[str, Callable[[Novita, Deed, random.Random], str]] = {
     "odd word": Novita.odd_word,
     "foreigner comes": Novita.foreigner_comes,
     "foreigner goes": Novita.foreigner_goes,
-}
-_AT_THE_API: Mapping[str, Callable[[ApiServer, Deed, random.Random], str]] = {
-    "wire cut": ApiServer.wire_cut,
-    "request held": ApiServer.request_held,
-    "lease held": ApiServer.lease_held,
 }

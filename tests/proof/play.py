@@ -1,51 +1,32 @@
 """One soak at play: the script's deeds are done, everything comes to rest, the judge looks."""
 
 import contextlib
+import math
 import random
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from pathlib import Path
-from typing import Any
 
 import httpx2
 
-from component.operator_fixtures import WRITES
 from controlplane.plane import ControlPlane
 from proof import script
+from proof.apiserver import ApiServer
 from proof.cast import SLOTS, Players
-from proof.mishaps import ApiServer, Novita
+from proof.mishaps import Novita
+from proof.referee import Referee
+from proof.report import Report
 from proof.script import Act, Deed
 from proof.users import Users
-from proof.verdict import Scene, doubles, findings, owner
+from proof.verdict import owner
 from proof.world import Theatre, World, world
 
 REST_LIMIT = 150.0
-QUIET = 3.0
-"""Seconds without a write, and so at least two lists of each operator, before rest is believed."""
 KEPT_RETAINED = 4
-_RETAINED = "/api/v1/namespaces/{}/configmaps/novita-operator-retained"
-
-
-@dataclass
-class Report:
-    """The figures of a whole run."""
-
-    seed: str
-    seconds: float = 0.0
-    cycles: int = 0
-    rest_longest: float = 0.0
-    counts: Counter[str] = field(default_factory=Counter)
-    findings: list[str] = field(default_factory=list)
-
-    def lines(self) -> list[str]:
-        rows = [("seed", self.seed), ("seconds", f"{self.seconds:.0f}"), ("cycles", self.cycles)]
-        rows += [("longest way to rest, s", f"{self.rest_longest:.0f}"), *sorted(self.counts.items())]
-        return [*(f"{name:<28} {value}" for name, value in [*rows, ("findings", len(self.findings))]), *self.findings]
 
 
 class Play:
@@ -56,7 +37,6 @@ class Play:
     ) -> None:
         self.world = world
         self.names = script.names(objects)
-        self._plane = plane
         self._seed = seed
         self._tell = tell
         self._began = time.monotonic()
@@ -64,31 +44,33 @@ class Play:
         self._last: deque[str] = deque(maxlen=60)
         self._timers: list[threading.Timer] = []
         self._agenda: list[tuple[float, Deed]] = []
+        self._known: set[str] = set()
         self._report = Report(seed)
         kube = world.cluster.http
         self.cluster_id = str(kube.get("/api/v1/namespaces/kube-system").json()["metadata"]["uid"])
         self.novita = Novita(world.novita, self.cluster_id, self._later)
-        self.api = ApiServer(world.wire, self._later)
+        self.api = ApiServer(world.wire, plane, self._later)
         self.users = Users(world.cluster, world.novita, self.cluster_id, self._again)
         token = (folder / "kubeconfig").read_text().split('"token": "')[1].split('"')[0]
         self.players = Players(world, self._note, token)
+        self.referee = Referee(world, self.cluster_id, self.users, self.novita, self.players)
         self.novita.calm()
 
-    def cycle(self, *, has_outages: bool = True) -> None:
-        """Chaos, rest, judgement."""
+    def cycle(self, *, has_outages: bool = True, most: float = math.inf) -> None:
+        """Chaos (for at `most` so many seconds), rest, judgement."""
         number = self._report.cycles + 1
         act = script.act(self._seed, number, self.names, has_outages=has_outages)
         self._note(f"cycle {number}: {act.cast}, {act.seconds:.0f} s, {len(act.deeds)} deeds")
-        done = self._chaos(act, gently=bool(number % 2))
+        done = self._chaos(act._replace(seconds=min(act.seconds, most)), gently=bool(number % 2))
         self._calm()
         took, found = self._rest()
-        found += self._judge()
+        found += self.referee.judge(self._report.counts)
         self._report.cycles = number
         self._report.rest_longest = max(self._report.rest_longest, took)
         self._account(number, found)
         self._tell(
             f"cycle {number}: {act.cast}, {done} deeds in {act.seconds:.0f} s, rest after {took:.0f} s, "
-            f"{len(self._looked_at)} objects, {len(found)} findings"
+            f"{len(self.referee.scene().objects)} objects, {len(found)} findings"
         )
         self._clear_away()
 
@@ -105,7 +87,7 @@ class Play:
             self._wait(0.5)
         took, found = self._rest()
         found += [f"{each['metadata']['name']} is never released" for each in left]
-        found += [*self._judge(), *self.players.end()]
+        found += [*self.referee.judge(self._report.counts), *self.players.end()]
         self._account(self._report.cycles, found)
         self._tell(f"the end: rest after {took:.0f} s, {len(found)} findings")
 
@@ -123,23 +105,11 @@ class Play:
         report.counts |= totals
         return report
 
-    def scene(self) -> Scene:
-        """What is there and what is told, now. The objects are read first: what they say is the older news."""
-        answer = self.world.cluster.http.get(_RETAINED.format(self.world.home))
-        return Scene(
-            cluster_id=self.cluster_id,
-            objects=self.users.objects(),
-            machines=tuple(self.world.novita.machines()),
-            retained=frozenset(answer.json().get("data") or ()),
-            let_go=frozenset(self.users.let_go),
-            refusals=self.novita.refusals,
-            now=datetime.now(UTC),
-        )
-
     def _chaos(self, act: Act, *, gently: bool) -> int:
         self.players.change(act.cast, gently=gently)
         begin = time.monotonic()
         self._agenda = [(begin + deed.at, deed) for deed in act.deeds]
+        heapify(self._agenda)
         end, done = begin + act.seconds, 0
         while (now := time.monotonic()) < end:
             self.players.keep()
@@ -156,8 +126,6 @@ class Play:
             return self.users.do(deed)
         if deed.what in script.NOVITA:
             return self.novita.do(deed)
-        if deed.what == "outage":
-            return self._outage(deed)
         return self.api.do(deed) if deed.what in script.CLUSTER else self._to_operators(deed)
 
     def _to_operators(self, deed: Deed) -> str:
@@ -173,21 +141,6 @@ class Play:
             self.players.term(slot, dice.choice((0.0, 0.5, 2.0)))
         return str(slot)
 
-    def _outage(self, deed: Deed) -> str:
-        """The API server itself goes, and comes back: not twice at a time."""
-        if any(timer.name == "outage" and timer.is_alive() for timer in self._timers):
-            return "one at a time"
-        seconds = random.Random(deed.dice).uniform(0.5, 6)
-        self._report.counts["api: outage"] += 1
-
-        def outage() -> None:
-            self._plane.stop_api()
-            time.sleep(seconds)
-            self._plane.start_api()
-
-        self._later(0.0, outage, "outage")
-        return f"{seconds:.1f} s"
-
     def _calm(self) -> None:
         """Every fault ends, whoever is frozen moves, and everyone is there again."""
         for timer in self._timers:
@@ -202,55 +155,16 @@ class Play:
         """How long it took until everything was true and still; what was not, if it took too long."""
         begin = time.monotonic()
         while True:
-            found = self._restless()
+            found = self.referee.restless(self._wait)
             took = time.monotonic() - begin
             if not found or took > REST_LIMIT:
                 return took, found
             self._wait(0.5)
 
-    def _restless(self) -> list[str]:
-        """Empty if all is true, and stays so without a write for a while."""
-        if not self.players.is_complete():
-            return ["an operator is not there"]
-        before = self.scene()
-        if found := findings(before):
-            return found
-        started, asked = self.players.counts["start"], self._writes()
-        self._wait(QUIET)
-        after = self.scene()
-        if found := findings(after):
-            return found
-        if self.players.counts["start"] != started:
-            return ["an operator ended at rest"]
-        return [*_written(before, after), *(f"{each} at rest" for each in self._writes()[len(asked) :])]
-
-    def _writes(self) -> list[str]:
-        return [f"{a.operation} of {a.name or a.machine_id}" for a in self.world.novita.journal() if a.operation in WRITES]
-
-    def _judge(self) -> list[str]:
-        """What must never have happened, whatever else did."""
-        ledger, journal = self.world.novita.ledger(), self.world.novita.journal()
-        scene = self.scene()
-        self._looked_at = scene.objects
-        self._report.counts["machines created"] = sum(bool(e.mark) for e in ledger.entries)
-        found = doubles(ledger.entries, self.cluster_id)
-        for asked in journal:
-            self._report.counts[f"calls: {asked.operation}"] += 1
-            if asked.operation not in WRITES or not asked.machine_id:
-                continue
-            if asked.machine_id in self.novita.seen:
-                found.append(f"{asked.operation} of the foreign machine {self.novita.seen[asked.machine_id]}")
-            if asked.operation == "delete" and asked.machine_id in scene.retained and asked.is_applied:
-                found.append(f"the retained machine {asked.machine_id} was deleted")
-        there = {machine.id: machine.status for machine in scene.machines}
-        for stranger, name in self.novita.strangers.items():
-            if there.get(stranger) != "running":
-                found.append(f"the foreign machine {name} is {there.get(stranger, 'gone')}")
-        return [*found, *self.players.complaints()]
-
     def _account(self, number: int, found: list[str]) -> None:
-        known = set(self._report.findings)
-        fresh = [each for each in found if f"cycle {number}: {each}" not in known]
+        """The books are never closed: what they said in an earlier cycle is told once."""
+        fresh = [each for each in found if each not in self._known]
+        self._known.update(fresh)
         self._report.findings.extend(f"cycle {number}: {each}" for each in fresh)
         for each in fresh:
             self._tell(f"FINDING, seed {self._seed}, cycle {number}: {each}")
@@ -260,7 +174,7 @@ class Play:
     def _clear_away(self) -> None:
         """The books of this cycle are read; somebody takes the retained machines at last."""
         self.world.novita.clear_journal()
-        scene = self.scene()
+        scene = self.referee.scene()
         living = {each["metadata"]["uid"] for each in scene.objects}
         kept = [m for m in scene.machines if (uid := owner(m, self.cluster_id)) and uid not in living]
         for machine in kept[: max(0, len(kept) - KEPT_RETAINED)]:
@@ -272,7 +186,7 @@ class Play:
             self.players.keep()
             time.sleep(0.05)
 
-    def _later(self, seconds: float, do: Callable[[], None], name: str = "") -> None:
+    def _later(self, seconds: float, do: Callable[[], None]) -> None:
         """On time, whatever the player's thread is doing: a freeze must not last longer than was said."""
 
         def done() -> None:
@@ -280,7 +194,6 @@ class Play:
                 do()
 
         timer = threading.Timer(seconds, done)
-        timer.name = name or timer.name
         timer.daemon = True
         timer.start()
         self._timers = [*(each for each in self._timers if each.is_alive()), timer]
@@ -300,33 +213,8 @@ class Play:
         self._timeline.close()
 
 
-def _written(before: Scene, after: Scene) -> list[str]:
-    """Objects that somebody wrote at rest; one that waits for its next try may have been tried."""
-    versions = {_uid(each): each["metadata"]["resourceVersion"] for each in before.objects if not _may_move(each)}
-    return [
-        f"{each['metadata']['name']} was written at rest ({_reason(each)})"
-        for each in after.objects
-        if versions.get(_uid(each), each["metadata"]["resourceVersion"]) != each["metadata"]["resourceVersion"]
-    ]
-
-
-def _uid(resource: Any) -> str:
-    return str(resource["metadata"]["uid"])
-
-
-def _reason(resource: Any) -> str:
-    conditions = resource.get("status", {}).get("conditions", ())
-    return next((each["reason"] for each in conditions if each["type"] == "Ready"), "")
-
-
-def _may_move(resource: Any) -> bool:
-    return _reason(resource) == "Retrying"
-
-
 @contextlib.contextmanager
-def played(
-    stage: Theatre, *, seed: str, objects: int, tell: Callable[[str], None]
-) -> Iterator[Play]:
+def played(stage: Theatre, *, seed: str, objects: int, tell: Callable[[str], None]) -> Iterator[Play]:
     """A scene with a soak in it; its operators are killed at the end if they still run."""
     with world(stage, has_own_home=True, is_crowded=True) as scene:
         play = Play(scene, stage.plane, scene.folder, seed, objects, tell)

@@ -42,7 +42,7 @@ USERS: Mapping[str, int] = {
     "start": 9,
     "delete": 9,
     "recreate": 5,
-    "wipe": 6,
+    "wipe": 10,
     "copy": 3,
     "pause": 2,
     "unpause": 5,
@@ -69,7 +69,7 @@ NOVITA: Mapping[str, int] = {
 CLUSTER: Mapping[str, int] = {"wire cut": 3, "request held": 6, "lease held": 2, "outage": 1}
 OPERATORS: Mapping[str, int] = {"kill": 5, "term": 3, "freeze operator": 5}
 
-_OFTEN = {"users": 60, "novita": 30, "cluster": 6, "operators": 8}
+_OFTEN = {"users": 58, "novita": 34, "cluster": 5, "operators": 5}
 _WEIGHTS = {"users": USERS, "novita": NOVITA, "cluster": CLUSTER, "operators": OPERATORS}
 
 IMPOSSIBLE: Mapping[str, Mapping[str, Any]] = {
@@ -104,12 +104,12 @@ def act(seed: str, cycle: int, on: Sequence[str], *, has_outages: bool = True) -
     """The cycle's deeds, in the order of time."""
     dice = random.Random(f"{seed}/{cycle}")
     seconds = dice.uniform(6, 18)
-    pace = dice.choice((2.0, 4.0, 6.0))
+    pace = dice.choice((3.0, 6.0, 10.0))
     calm = frozenset(dice.sample(sorted(_OFTEN), dice.choice((0, 0, 0, 1)))) - {"users"}
     often = {who: times for who, times in _OFTEN.items() if who not in calm}
     deeds = [_deed(dice, seconds, often, on) for _ in range(round(seconds * pace))]
     kept = [deed for deed in deeds if has_outages or deed.what != "outage"]
-    return Act(_pick(dice, CASTS), seconds, tuple(sorted(kept)))
+    return Act(pick(dice, CASTS), seconds, tuple(sorted(kept)))
 
 
 def spec(dice: random.Random) -> tuple[str, dict[str, Any]]:
@@ -130,9 +130,9 @@ def spec(dice: random.Random) -> tuple[str, dict[str, Any]]:
 
 
 def _deed(dice: random.Random, seconds: float, often: Mapping[str, int], on: Sequence[str]) -> Deed:
-    what = _pick(dice, _WEIGHTS[_pick(dice, often)])
+    what = pick(dice, _WEIGHTS[pick(dice, often)])
     return Deed(dice.uniform(0, seconds), what, dice.choice(on), dice.getrandbits(32))
 
 
-def _pick(dice: random.Random, weights: Mapping[Word, int]) -> Word:
+def pick(dice: random.Random, weights: Mapping[Word, int]) -> Word:
     return dice.choices(list(weights), list(weights.values()))[0]

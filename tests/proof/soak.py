@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 from controlplane.plane import ControlPlane
-from proof.play import Play, Report, played
+from proof.play import Play, played
+from proof.report import Report
 from proof.world import theatre
 
 MOST_SECONDS = 3300
@@ -24,11 +25,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make soak", description="Life, faults and kills at random.")
     parser.add_argument("--seconds", type=float, default=1800, help=f"for how long; at most {MOST_SECONDS}")
     parser.add_argument("--seed", default="", help="what happens; a random one if none is given")
-    parser.add_argument("--objects", type=int, default=30)
+    parser.add_argument("--objects", type=int, default=24)
+    parser.add_argument("--keep", action="store_true", help="keep the logs of a clean run too")
     options = parser.parse_args()
     seed = options.seed or secrets.token_hex(4)
     folder = Path(tempfile.mkdtemp(prefix="novita-soak-"))
-    print(f"seed {seed}, {min(options.seconds, MOST_SECONDS):.0f} s, {options.objects} names; logs in {folder}", flush=True)
+    print(
+        f"seed {seed}, {min(options.seconds, MOST_SECONDS):.0f} s, {options.objects} names; logs in {folder}",
+        flush=True,
+    )
     with ControlPlane(folder / "plane") as plane:
         stage = theatre(plane, folder)
         with played(stage, seed=seed, objects=options.objects, tell=_print) as play:
@@ -37,7 +42,8 @@ def main() -> int:
     if report.findings:
         print(f"{len(report.findings)} findings with seed {seed}; logs and timeline.log are in {folder}")
         return 1
-    shutil.rmtree(folder)
+    if not options.keep:
+        shutil.rmtree(folder)
     return 0
 
 

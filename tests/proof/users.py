@@ -23,7 +23,6 @@ from stage import manifest
 
 PAUSED = "gpu.novita.ai/paused"
 _MERGE = {"Content-Type": "application/merge-patch+json"}
-_TORN = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 Json = dict[str, Any]
 
 
@@ -94,9 +93,7 @@ class Users:
         parts = dice.choice((["claim"], ["finalizer"], ["status"], ["claim", "finalizer"], ["all"], ["all"]))
         version = found["metadata"]["resourceVersion"]
         if "status" in parts or parts == ["all"]:
-            said = self._ask(
-                "PATCH", f"{deed.name}/status", {"metadata": {"resourceVersion": version}, "status": None}
-            )
+            said = self._ask("PATCH", f"{deed.name}/status", {"metadata": {"resourceVersion": version}, "status": None})
             version = said.get("metadata", {}).get("resourceVersion", version)
         change: Json = {"resourceVersion": version}
         if "finalizer" in parts or parts == ["all"]:
@@ -161,7 +158,7 @@ class Users:
         if response.is_success:
             self._note(answer)
             return {"kind": "done"} if answer.get("kind") == "Status" else answer
-        assert response.status_code in _TORN or response.status_code >= 500, f"{method} {name}: {response.text}"  # noqa: PLR2004
+        assert response.status_code != HTTPStatus.BAD_REQUEST, f"{method} {name}: {response.text}"
         return {"reason": answer.get("reason", str(response.status_code))}
 
     def _note(self, answer: Json) -> None:

@@ -147,9 +147,7 @@ def _name(told: Told) -> str:
     return str(told.resource["metadata"]["name"])
 
 
-def _leftovers(
-    groups: Mapping[str, Collection[MachineView]], living: Collection[str], scene: Scene
-) -> Iterator[str]:
+def _leftovers(groups: Mapping[str, Collection[MachineView]], living: Collection[str], scene: Scene) -> Iterator[str]:
     for uid, machines in groups.items():
         for machine in machines if uid not in living else ():
             if uid not in scene.let_go:

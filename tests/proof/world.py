@@ -34,10 +34,10 @@ class Theatre(NamedTuple):
     folder: Path
 
 
-def theatre(plane: ControlPlane, folder: Path) -> Theatre:
+def theatre(plane: ControlPlane, folder: Path, home: str = HOME) -> Theatre:
     install_crd(plane)
-    plane.kubectl("create", "namespace", HOME)
-    return Theatre(plane, install_account(plane, HOME), folder)
+    plane.kubectl("create", "namespace", home)
+    return Theatre(plane, install_account(plane, home), folder)
 
 
 class World:
