@@ -7,6 +7,7 @@ In cycles: some seconds of chaos, then all faults are cleared, everything must c
 import argparse
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,8 @@ def main() -> int:
     parser.add_argument("--objects", type=int, default=24)
     parser.add_argument("--keep", action="store_true", help="keep the logs of a clean run too")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # no operator is left behind
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     seed = options.seed or secrets.token_hex(4)
     folder = Path(tempfile.mkdtemp(prefix="novita-soak-"))
     print(
