@@ -29,6 +29,7 @@ class Player:
     """One place in the cast. `told`: how its process was told to end; `due`: when it is started (again)."""
 
     process: OperatorProcess | None = None
+    is_elected: bool = False
     told: Literal["", "kill", "term"] = ""
     due: float = 0.0
     wanted: bool = False
@@ -99,7 +100,8 @@ class Players:
                 self._judge_end(slot, player, player.process)
                 player.process, player.told = None, ""
             if player.process is None and player.wanted and time.monotonic() >= player.due:
-                arguments = ("--leader-elect",) if self.cast == "elected" else ()
+                player.is_elected = self.cast == "elected"
+                arguments = ("--leader-elect",) if player.is_elected else ()
                 player.process = self._world.start(*arguments, **SETTINGS)
                 self.counts["start"] += 1
                 self._tell(f"operator {slot} starts ({self.cast}), {player.process.log.name}")
@@ -136,7 +138,7 @@ class Players:
         code, lines = process.process.returncode, process.lines
         self._tell(f"operator {slot} ended with {code} ({player.told or 'by itself'})")
         self._complaints.extend(self._look_through(process))
-        lost_lease = self.cast == "elected" and code == 1 and _LOST_LEASE in lines
+        lost_lease = player.is_elected and code == 1 and _LOST_LEASE in lines
         never_began = player.told == "term" and code == -signal.SIGTERM and "serves http" not in lines
         right = {"kill": code == -signal.SIGKILL, "term": code == 0 or never_began, "": False}[player.told]
         if lost_lease and player.told != "kill":

@@ -24,6 +24,7 @@ _BILLING = {"spot": "Spot", "onDemand": "OnDemand"}
 _FIXABLE_BY_PEOPLE = frozenset(
     {"SpotReclaimed", "TooManyRetries", "Refused", "ProductNotFound", "RegionNotFound", "TemplateNotFound"}
 )
+_TAKEN_BACK = frozenset({"notified", "reclaiming", "terminated"})
 
 Resource = Mapping[str, Any]
 
@@ -185,6 +186,9 @@ def _conditions(t: Told) -> Iterator[str]:
         "Stalled": "True" if t.reason in _FIXABLE_BY_PEOPLE else None,
         "Reconciling": "True" if at_work else None,
     }
+    if t.reason != "Paused":
+        expected["CredentialsValid"] = "True"
+        expected["SpotReclaim"] = "True" if t.machine is not None and t.machine.spot_status in _TAKEN_BACK else None
     for kind, wanted in expected.items():
         if (said := t.condition(kind).get("status")) != wanted:
             yield f"{t.reason}, and condition {kind} is {said} instead of {wanted}"
