@@ -14,7 +14,7 @@ from novita_simulator.client import Simulator
 from novita_simulator.faults import Kind, Operation
 from novita_simulator.views import MachineView
 from proof.script import LONGEST_HOLD, LONGEST_LAG, Deed, pick
-from proof.verdict import owner
+from proof.told import owner
 
 Later = Callable[[float, Callable[[], None]], None]
 Fate = Literal["freeze", "crash", "vanish"]

@@ -21,8 +21,8 @@ from proof.mishaps import Novita
 from proof.referee import Referee
 from proof.report import Report
 from proof.script import Act, Deed
+from proof.told import owner
 from proof.users import Users
-from proof.verdict import owner
 from proof.world import Theatre, World, world
 
 REST_LIMIT = 150.0

@@ -9,8 +9,9 @@ import httpx2
 from component.operator_fixtures import WRITES
 from proof.cast import Players
 from proof.mishaps import Novita
+from proof.told import Resource, Scene
 from proof.users import Users
-from proof.verdict import Resource, Scene, doubles, findings
+from proof.verdict import doubles, findings
 from proof.world import World
 
 QUIET = 3.0

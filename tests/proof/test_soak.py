@@ -11,7 +11,8 @@ from novita_simulator.client import Simulator
 from novita_simulator.views import MachineView
 from proof import script
 from proof.play import Play, played
-from proof.verdict import Resource, doubles, findings, owner
+from proof.told import Resource, owner
+from proof.verdict import doubles, findings
 from proof.world import theatre
 from stage import KEY, PATIENCE, eventually
 

@@ -18,7 +18,7 @@ from novita_operator.model.claim import CLAIM_ANNOTATION, FINALIZER
 from novita_simulator.client import Simulator
 from proof.kube import Kube
 from proof.script import CLAIM_WINDOW, Deed, spec
-from proof.verdict import NEVER_LABEL, claim_of, owner
+from proof.told import NEVER_LABEL, claim_of, owner
 from stage import manifest
 
 PAUSED = "gpu.novita.ai/paused"
