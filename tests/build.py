@@ -147,7 +147,7 @@ def market(
 
 
 def situation(subject: GpuInstance | None = None, **fields: Any) -> Situation:
-    """A quiet world in which all that was read was read long ago; the fleet is seen, and empty."""
+    """A quiet world in which all that was read was read long ago; the fleet is seen, and empty; the object is new."""
     return Situation(
         **{
             "instance": subject if subject is not None else instance(),
@@ -156,6 +156,7 @@ def situation(subject: GpuInstance | None = None, **fields: Any) -> Situation:
             "boot": BOOT,
             "fleet": fleet(),
             "account": Account(key_accepted=True),
+            "is_newborn": True,
             **fields,
         }
     )

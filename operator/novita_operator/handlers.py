@@ -68,7 +68,7 @@ def observe(
         memory.forget(uid)
         return
     try:
-        memory.remember(GpuInstance.read(body))
+        (memory.see_born if event.get("type") == "ADDED" else memory.remember)(GpuInstance.read(body))
     except Unreadable as error:
         put_aside(error)
         return

@@ -10,7 +10,9 @@ from component.operator_parts import LAG, StartParts, W, alive
 from novita_operator.cluster.errors import Conflict, Gone
 from novita_operator.control.about import SUBJECT
 from novita_operator.metrics import KUBERNETES_WRITES
+from novita_operator.model.claim import CLAIM_ANNOTATION
 from novita_simulator.client import Simulator
+from novita_simulator.faults import Kind
 from stage import Cluster
 
 pytestmark = pytest.mark.server
@@ -210,3 +212,22 @@ def writes() -> Counts:
             if sample.name.endswith("_total")
         }
     )
+
+
+@pytest.mark.parametrize("lie", ["slipped_item", "shrunken_list"])
+async def test_an_object_that_lost_everything_before_a_restart_gets_no_second_machine_by_one_list_that_lies(
+    lie: Kind, cluster: Cluster, still_novita: Simulator, start_parts: StartParts
+) -> None:
+    """Neither claim, finalizer, status nor memory says that there is one: two readings do."""
+    cluster.apply("trainer")
+    first = await start_parts()
+    await first.launch()
+    launched = first.claim().machine
+    cluster.patch("trainer", {"metadata": {"finalizers": None, "annotations": {CLAIM_ANNOTATION: None}}})
+    cluster.patch("trainer", {"status": None}, "--subresource=status")
+    still_novita.fault(lie, name=launched if lie == "slipped_item" else "", total_agrees=True)
+    parts = await start_parts()
+    await parts.launch()
+    await parts.see()
+    assert alive(still_novita, parts) == [launched]
+    assert parts.claim().machine == launched

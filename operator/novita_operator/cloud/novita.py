@@ -92,9 +92,9 @@ class Novita:
         ask = Ask("/gpu/instance", {"instanceId": machine_id})
         return await self._read(Operation.GET, ask, wire.machine_reader(machine_id))
 
-    async def machines_named(self, name: str) -> tuple[Machine, ...]:
+    async def machines_named(self, name: str, *, exactly: bool = True) -> tuple[Machine, ...]:
         found = await whole_list(partial(self._page, name=name))
-        return tuple(machine for machine in found if machine.name == name)
+        return tuple(machine for machine in found if machine.name == name or (not exactly and name in machine.name))
 
     async def start(self, machine_id: str, fence: Fence) -> None:
         await self._write(Operation.START, machine_id, fence)

@@ -45,8 +45,12 @@ class Cloud(Protocol):
     async def machine(self, machine_id: str) -> Machine:
         """One machine by id; `NotFound` where Novita knows none."""
 
-    async def machines_named(self, name: str) -> tuple[Machine, ...]:
-        """The machines that bear exactly this name, by a list filtered at Novita; complete, or `IncompleteList`."""
+    async def machines_named(self, name: str, *, exactly: bool = True) -> tuple[Machine, ...]:
+        """The machines that bear this name, or (not `exactly`) have it in theirs, by a list filtered at Novita.
+
+        Raises:
+            IncompleteList: the pages do not agree.
+        """
 
     async def start(self, machine_id: str, fence: Fence) -> None: ...
 

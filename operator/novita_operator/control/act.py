@@ -25,13 +25,15 @@ from novita_operator.decision.actions import (
     Launch,
     PutBack,
     ReadAlone,
+    ReadKin,
     Release,
     Start,
     Stop,
 )
 from novita_operator.decision.notices import notice
-from novita_operator.decision.situation import PowerCall, Reading, Situation, Verb
-from novita_operator.model.machine import COMING_UP, Fleet, Machine
+from novita_operator.decision.situation import Kin, PowerCall, Reading, Situation, Verb
+from novita_operator.model.machine import COMING_UP, Fleet, Machine, MachineState
+from novita_operator.model.naming import name_part
 from novita_operator.model.reasons import Reason
 
 logger = logging.getLogger(__name__)
@@ -61,7 +63,7 @@ class Hands:
         self._may_act = may_act
         self._setbacks = setbacks
 
-    async def act(self, s: Situation, d: Decision, deed: Deed | ReadAlone) -> None:
+    async def act(self, s: Situation, d: Decision, deed: Deed | ReadAlone | ReadKin) -> None:
         """Do it; returns when memory knows the outcome.
 
         Raises:
@@ -71,6 +73,8 @@ class Hands:
         match deed:
             case ReadAlone():
                 await self._read_alone(s, deed)
+            case ReadKin():
+                await self._read_kin(s, deed)
             case PutBack():
                 self._memory.keep_up(await self._instances.write_claim(s.instance, deed.claim))
             case Launch():
@@ -120,6 +124,12 @@ class Hands:
             found = next(iter(mine), None)
         if entry := self._memory.entries.get(s.uid):
             entry.alone = Reading(look.name, look.after_list, found)
+
+    async def _read_kin(self, s: Situation, look: ReadKin) -> None:
+        named = await self._cloud.machines_named(name_part(s.uid), exactly=False)
+        mine = Fleet.of(named, cluster_id=s.policy.cluster_id, begun=0).made_for(s.uid)
+        if entry := self._memory.entries.get(s.uid):
+            entry.kin = Kin(look.after_list, any(machine.state is not MachineState.REMOVED for machine in mine))
 
     async def _machine(self, machine_id: str) -> Machine | None:
         try:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from novita_operator.control.clock import Clock
 from novita_operator.control.workqueue import Urgency
-from novita_operator.decision.situation import Account, CreateCall, Hold, Policy, PowerCall, Reading, Situation
+from novita_operator.decision.situation import Account, CreateCall, Hold, Kin, Policy, PowerCall, Reading, Situation
 from novita_operator.model.claim import Claim
 from novita_operator.model.instance import GpuInstance, Unreadable
 from novita_operator.model.machine import Fleet
@@ -31,7 +31,10 @@ class Sight(StrEnum):
 
 @dataclass(slots=True)
 class Entry:
-    """One object, and what this process saw and did about it; the fields are those of `Situation`."""
+    """One object, and what this process saw and did about it; the fields are those of `Situation`.
+
+    `born_as`: the version in which the watch told of its creation, empty if it did not.
+    """
 
     instance: GpuInstance
     version_read: float
@@ -41,6 +44,8 @@ class Entry:
     create_call: CreateCall | None = None
     power_call: PowerCall | None = None
     alone: Reading | None = None
+    kin: Kin | None = None
+    born_as: str = ""
     proved_gone: str = ""
     hold: Hold | None = None
 
@@ -77,6 +82,11 @@ class Memory:
             self.entries[instance.uid] = Entry(instance, boot, _trace(instance), boot, instance.claim)
         elif _is_newer(instance, entry.instance):
             self._keep(entry, instance)
+
+    def see_born(self, instance: GpuInstance) -> None:
+        """The watch told of its creation: until this version has passed, nobody can have launched for it."""
+        self.remember(instance)
+        self.entries[instance.uid].born_as = instance.metadata.resource_version
 
     def keep_up(self, instance: GpuInstance) -> None:
         """A write of ours brought it back. What is forgotten stays so: its end was told before the answer came."""
@@ -130,6 +140,8 @@ class Memory:
             create_call=entry.create_call,
             power_call=entry.power_call,
             alone=entry.alone,
+            kin=entry.kin,
+            is_newborn=entry.born_as == entry.instance.metadata.resource_version,
             deleted=self.deleted,
             proved_gone=entry.proved_gone,
             hold=entry.hold,

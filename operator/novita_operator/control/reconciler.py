@@ -22,7 +22,7 @@ from novita_operator.control.poisoned import set_aside
 from novita_operator.control.setbacks import reason_of
 from novita_operator.control.workqueue import WorkQueue
 from novita_operator.decision.absence import is_absent
-from novita_operator.decision.actions import AwaitList, Decision, Look, ReadAlone, ReadMarket, Record, Rest
+from novita_operator.decision.actions import AwaitList, Decision, Look, ReadAlone, ReadKin, ReadMarket, Record, Rest
 from novita_operator.decision.decide import decide
 from novita_operator.decision.describe import describe
 from novita_operator.decision.notices import notices
@@ -147,7 +147,7 @@ class Reconciler:
         logger.warning("%s failed: %s", type(d.action).__name__, error)
         self._queue.add_rate_limited(s.uid, self._memory.urgency(s.uid))
         told = f"{type(d.action).__name__} failed: {error}"
-        quiet = d.quiet and isinstance(d.action, ReadAlone)  # a look more or less is nobody's news
+        quiet = d.quiet and isinstance(d.action, ReadAlone | ReadKin)  # a look more or less is nobody's news
         await self._report(s, Decision(Rest(), reason_of(error), told, quiet=quiet))
 
     def _observe(self, uid: str, market: Market | None) -> Situation:

@@ -5,7 +5,7 @@ at least W + list lag after this process first saw the claim with its present re
 readings begun after the acknowledgement count at any age. Presence speaks at once.
 """
 
-from novita_operator.decision.actions import AwaitList, Decision, ReadAlone, Rest
+from novita_operator.decision.actions import AwaitList, Decision, ReadAlone, ReadKin, Rest
 from novita_operator.decision.situation import Situation, Trace
 from novita_operator.model.machine import Fleet, MachineState
 from novita_operator.model.reasons import Reason
@@ -39,6 +39,18 @@ def find_out(s: Situation, trace: Trace, reason: Reason, message: str, *, quiet:
     if s.fleet is None or s.fleet.begun < since or _was_just_shown_alone(s, trace):
         return Decision(AwaitList(), reason, message, quiet=quiet)
     return Decision(ReadAlone(trace.name, trace.machine_id, s.fleet.begun), reason, message, quiet=quiet)
+
+
+def look_for_kin(s: Situation, begun: float, reason: Reason, message: str) -> Decision | None:
+    """The second reading where nothing names a machine; None once both say that there is none.
+
+    The first was the list, `begun` after this version of the object was read. What nobody ever wrote to has no machine.
+    """
+    if s.is_newborn or (s.kin is not None and not s.kin.is_shown and s.kin.after_list >= s.version_read):
+        return None
+    if s.kin is not None and s.kin.is_shown and s.kin.after_list == begun:
+        return Decision(AwaitList(), reason, message, quiet=True)
+    return Decision(ReadKin(begun), reason, message, quiet=True)
 
 
 def counts_from(s: Situation, trace: Trace) -> float:

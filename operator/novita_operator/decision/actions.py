@@ -34,6 +34,13 @@ class ReadAlone:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadKin:
+    """Ask for all machines of the object alone, after a list (begun at `after_list`) that showed none."""
+
+    after_list: float
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Write into status which machine the claim became."""
 
@@ -94,7 +101,7 @@ class Release:
     retained: tuple[str, ...] = ()
 
 
-Look = AwaitList | ReadMarket | ReadAlone
+Look = AwaitList | ReadMarket | ReadAlone | ReadKin
 Deed = PutBack | Launch | Start | Stop | Delete | Release
 Action = Rest | Record | Look | Deed
 

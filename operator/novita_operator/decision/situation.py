@@ -57,6 +57,13 @@ class Reading(NamedTuple):
     machine: Machine | None
 
 
+class Kin(NamedTuple):
+    """One look for all machines of the object alone, made after a list (begun at `after_list`)."""
+
+    after_list: float
+    is_shown: bool
+
+
 class Verb(StrEnum):
     """What can be asked of a machine's power."""
 
@@ -114,6 +121,7 @@ class Situation:
     `version_read`: when this version of the object was read. `trace_seen`: when this process first saw the present
     claim with its present record. `remembered`: the last claim that this process saw on the object. `deleted`: machine
     ids whose delete call was acknowledged, and when. `proved_gone`: name of a machine that was proved absent before.
+    `is_newborn`: nobody has written to the object since it was created.
     """
 
     instance: GpuInstance
@@ -127,6 +135,8 @@ class Situation:
     create_call: CreateCall | None = None
     power_call: PowerCall | None = None
     alone: Reading | None = None
+    kin: Kin | None = None
+    is_newborn: bool = False
     deleted: Mapping[str, float] = field(default_factory=dict)
     proved_gone: str = ""
     hold: Hold | None = None

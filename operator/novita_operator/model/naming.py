@@ -55,6 +55,11 @@ def machine_name(mark: Mark, token: str) -> str:
     return f"{readable}-{_uid_hash(mark.uid)}-{token}"
 
 
+def name_part(uid: str) -> str:
+    """What the names of all machines of this UID have in common, and no others: Novita's list can be asked for it."""
+    return f"-{_uid_hash(uid)}-"
+
+
 def is_named_for(name: str, uid: str) -> bool:
     """Whether `name` could be a name that we gave to a machine of this UID."""
     parts = name.rsplit("-", 2)

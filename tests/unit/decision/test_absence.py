@@ -17,9 +17,9 @@ from build import (
     recorded,
     situation,
 )
-from novita_operator.decision.absence import counts_from, find_out, is_absent
-from novita_operator.decision.actions import Action, AwaitList, Decision, ReadAlone, Rest
-from novita_operator.decision.situation import Reading, Situation, Trace
+from novita_operator.decision.absence import counts_from, find_out, is_absent, look_for_kin
+from novita_operator.decision.actions import Action, AwaitList, Decision, ReadAlone, ReadKin, Rest
+from novita_operator.decision.situation import Kin, Reading, Situation, Trace
 from novita_operator.model.instance import GpuInstance
 from novita_operator.model.machine import MachineState
 from novita_operator.model.reasons import Reason
@@ -204,3 +204,29 @@ def test_readings_count_from_the_first_sight_or_from_the_acknowledgement() -> No
 )
 def test_which_machine_the_object_was_launched_as(subject: GpuInstance, trace: Trace | None) -> None:
     assert situation(subject).trace == trace
+
+
+OLD: dict[str, Any] = {"is_newborn": False, "version_read": BOOT - 2}
+"""Read from the API server as it stood: somebody may have launched for it, and all that says so may be lost."""
+
+
+@pytest.mark.parametrize(
+    ("kin", "action"),
+    [
+        pytest.param(None, ReadKin(BOOT - 1), id="an object that may have lived before is asked for alone"),
+        pytest.param(Kin(BOOT - 1, is_shown=False), None, id="which shows no machine"),
+        pytest.param(Kin(BOOT - 2, is_shown=False), None, id="for as long as the object is the same"),
+        pytest.param(Kin(BOOT - 3, is_shown=False), ReadKin(BOOT - 1), id="and of another version it says nothing"),
+        pytest.param(Kin(BOOT - 1, is_shown=True), AwaitList(), id="or shows one that slipped between two pages"),
+        pytest.param(Kin(BOOT - 2, is_shown=True), ReadKin(BOOT - 1), id="which the next list may show or not"),
+    ],
+)
+def test_where_nothing_names_a_machine_the_second_reading_asks_for_all_of_the_object(
+    kin: Kin | None, action: AwaitList | ReadKin | None
+) -> None:
+    said = look_for_kin(situation(kin=kin, **OLD), BOOT - 1, Reason.LAUNCHING, "why")
+    assert said == (None if action is None else Decision(action, Reason.LAUNCHING, "why", quiet=True))
+
+
+def test_what_nobody_ever_wrote_to_has_no_machine() -> None:
+    assert look_for_kin(situation(), BOOT - 1, Reason.LAUNCHING, "why") is None

@@ -22,7 +22,7 @@ from build import (
     situation,
     spec,
 )
-from novita_operator.decision.actions import AwaitList, Decision, Launch, ReadMarket, Rest
+from novita_operator.decision.actions import AwaitList, Decision, Launch, ReadKin, ReadMarket, Rest
 from novita_operator.decision.decide import decide
 from novita_operator.decision.rules.launch import launch
 from novita_operator.decision.situation import Account, CallResult, CreateCall, Hold, Situation
@@ -54,6 +54,13 @@ ANOTHER = Decision(Rest(), Reason.DUPLICATE, "Another machine with this resource
             situation(market=market(), version_read=BOOT - 1),
             launches(1),
             id="a list begun with this version of the object allows the first claim",
+        ),
+        pytest.param(
+            situation(market=market(), is_newborn=False),
+            Decision(
+                ReadKin(BOOT - 1), Reason.LAUNCHING, "Making sure that no machine was launched before.", quiet=True
+            ),
+            id="before the first claim of an object that may have lived before a second reading is made",
         ),
         pytest.param(
             situation(market=market(), version_read=BOOT - 0.5),

@@ -10,11 +10,12 @@ from novita_operator.decision.actions import (
     Delete,
     DeleteCause,
     ReadAlone,
+    ReadKin,
     Release,
     Rest,
 )
 from novita_operator.decision.decide import decide
-from novita_operator.decision.situation import CallResult, CreateCall, Reading, Situation
+from novita_operator.decision.situation import CallResult, CreateCall, Kin, Reading, Situation
 from novita_operator.model.instance import GpuInstance
 from novita_operator.model.machine import GOING_AWAY, MachineState
 from novita_operator.model.reasons import Reason
@@ -311,6 +312,23 @@ def releases(*retained: str) -> Decision:
             situation(retaining(claim=None, status={}, finalizer=True), remembered=claim(), trace_seen=BOOT),
             step(Rest(), again=70.0),
             id="Retain waits for an open launch, else it could not note the machine",
+        ),
+        pytest.param(
+            situation(deleting(claim=None, status={}, finalizer=True), is_newborn=False),
+            step(ReadKin(BOOT - 1)),
+            id="where nothing names a machine, all of the object are asked for",
+        ),
+        pytest.param(
+            situation(
+                deleting(claim=None, status={}, finalizer=True), is_newborn=False, kin=Kin(BOOT - 1, is_shown=False)
+            ),
+            releases(),
+            id="and when there is none it goes",
+        ),
+        pytest.param(
+            situation(retaining(claim=None, status={}, finalizer=True), fleet=fleet(machine()), is_newborn=False),
+            releases("m-1"),
+            id="Retain asks for no more than the list shows",
         ),
     ],
 )

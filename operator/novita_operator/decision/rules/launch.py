@@ -1,5 +1,6 @@
 """Wanted and not there: choose an offer, then claim and create."""
 
+from novita_operator.decision.absence import look_for_kin
 from novita_operator.decision.actions import AwaitList, Decision, Launch, ReadMarket, Rest
 from novita_operator.decision.choose import choose
 from novita_operator.decision.rules import retries
@@ -21,9 +22,11 @@ def _not_safe(s: Situation) -> Decision | None:
         return Decision(Rest(), Reason.DUPLICATE, "Another machine with this resource's mark is being removed first.")
     if s.fleet is None or s.fleet.suspect:
         return Decision(Rest(), Reason.BRAKED, "Too many machines vanished from Novita's list at once to believe it.")
-    if s.claim is None and s.fleet.begun < s.version_read:
+    if s.claim is not None:
+        return None
+    if s.fleet.begun < s.version_read:
         return Decision(AwaitList(), Reason.LAUNCHING, "Waiting for a list of the machines at Novita.", quiet=True)
-    return None
+    return look_for_kin(s, s.fleet.begun, Reason.LAUNCHING, "Making sure that no machine was launched before.")
 
 
 def _not_now(s: Situation) -> Decision | None:

@@ -1,6 +1,6 @@
 """Deletion: the machine first, the finalizer last, and never by age."""
 
-from novita_operator.decision.absence import find_out, is_absent
+from novita_operator.decision.absence import find_out, is_absent, look_for_kin
 from novita_operator.decision.actions import AwaitList, Decision, Delete, DeleteCause, Release, Rest
 from novita_operator.decision.situation import CallResult, Situation, Trace
 from novita_operator.model.machine import GOING_AWAY
@@ -45,6 +45,10 @@ def _let_go(s: Situation, retained: tuple[str, ...] = ()) -> Decision:
         return find_out(s, open_launch, Reason.DELETING, _DELETING, quiet=True)
     if s.fleet is None or s.fleet.begun < s.version_read or s.fleet.suspect:
         return Decision(AwaitList(), Reason.DELETING, _DELETING, quiet=True)
+    if s.claim is None and s.trace is None and not s.ours:
+        unseen = look_for_kin(s, s.fleet.begun, Reason.DELETING, _DELETING)
+        if unseen is not None:
+            return unseen
     return Decision(Release(retained), Reason.DELETING, "No machine is left to delete.", quiet=True)
 
 
