@@ -44,7 +44,7 @@ async def test_one_list_serves_all_that_wait_for_one(
         assert still_novita.journal("create") == []
         await parts.poller.poll()
         await until(lambda: all(parts.known(name).status.instance_id for name in names))
-    assert len(still_novita.journal("list")) == 2
+    assert len([asked for asked in still_novita.journal("list") if not asked.name]) == 2
 
 
 async def test_a_page_that_fails_leaves_the_last_list_standing(

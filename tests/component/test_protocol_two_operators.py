@@ -36,6 +36,7 @@ async def test_what_lost_the_race_reads_again_and_takes_the_other_one_s_machine_
     one, two = await start_parts(), await start_parts()
     for parts in (one, two):
         await parts.learn()
+        parts.memory.see_born(parts.known())
         await parts.poller.poll()
     await one.look()
     with pytest.raises(Conflict):

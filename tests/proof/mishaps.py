@@ -4,6 +4,7 @@ All of it stays within what the protocol rests on: lists lag for less than the b
 before its claim is W old, machines of other people are touched by nobody.
 """
 
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -92,7 +93,8 @@ class Novita:
         """No faults any more, and enough of everything but of what there never was."""
         self._novita.clear()
         for machine in self._novita.machines():
-            self._novita.show_status(machine.id, "")
+            with contextlib.suppress(ValueError):  # gone meanwhile
+                self._novita.show_status(machine.id, "")
         self._novita.set_stock(PLENTY)
         self._novita.set_stock(0, product_id="H100-80GB.20c200g")
 
@@ -162,7 +164,8 @@ class Novita:
         ours = sorted((m for m in self._novita.machines() if owner(m, self._cluster_id)), key=lambda m: m.id)
         chosen = dice.sample(ours, min(len(ours), dice.randint(4, 9)))
         for machine in chosen:
-            self._novita.vanish(machine.id)
+            with contextlib.suppress(ValueError):
+                self._novita.vanish(machine.id)
         self.counts["vanish"] += len(chosen)
         return str(len(chosen))
 

@@ -178,7 +178,8 @@ class Play:
         living = {each["metadata"]["uid"] for each in scene.objects}
         kept = [m for m in scene.machines if (uid := owner(m, self.cluster_id)) and uid not in living]
         for machine in kept[: max(0, len(kept) - KEPT_RETAINED)]:
-            self.world.novita.vanish(machine.id)
+            with contextlib.suppress(ValueError):  # gone meanwhile
+                self.world.novita.vanish(machine.id)
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds
