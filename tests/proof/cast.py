@@ -26,11 +26,16 @@ _BAD = re.compile(r"Traceback|no rest after|\"level\": \"CRITICAL\"")
 
 @dataclass
 class Player:
-    """One place in the cast. `told`: how its process was told to end; `due`: when it is started (again)."""
+    """One place in the cast.
+
+    `told`: how its process was last told to end. `was_asked`: by SIGTERM, so that it may end by itself before a kill
+    comes. `due`: when it is started (again).
+    """
 
     process: OperatorProcess | None = None
     is_elected: bool = False
     told: Literal["", "kill", "term"] = ""
+    was_asked: bool = False
     due: float = 0.0
     wanted: bool = False
     is_frozen: bool = False
@@ -71,7 +76,7 @@ class Players:
     def term(self, slot: int, pause: float = 0.0) -> None:
         player = self._players[slot]
         if self._is_alive(player) and player.process is not None and not player.told:
-            player.told = "term"
+            player.told, player.was_asked = "term", True
             self.counts["term"] += 1
             player.process.process.terminate()
             player.due = time.monotonic() + pause
@@ -98,7 +103,7 @@ class Players:
         for slot, player in enumerate(self._players):
             if player.process is not None and player.process.process.poll() is not None:
                 self._judge_end(slot, player, player.process)
-                player.process, player.told = None, ""
+                player.process, player.told, player.was_asked = None, "", False
             if player.process is None and player.wanted and time.monotonic() >= player.due:
                 player.is_elected = self.cast == "elected"
                 arguments = ("--leader-elect",) if player.is_elected else ()
@@ -139,9 +144,11 @@ class Players:
         self._tell(f"operator {slot} ended with {code} ({player.told or 'by itself'})")
         self._complaints.extend(self._look_through(process))
         lost_lease = player.is_elected and code == 1 and _LOST_LEASE in lines
-        never_began = player.told == "term" and code == -signal.SIGTERM and "serves http" not in lines
-        right = {"kill": code == -signal.SIGKILL, "term": code == 0 or never_began, "": False}[player.told]
-        if lost_lease and player.told != "kill":
+        never_began = code == -signal.SIGTERM and "serves http" not in lines
+        was_killed = player.told == "kill" and code == -signal.SIGKILL
+        was_stopped = player.was_asked and (code == 0 or never_began)
+        right = was_killed or was_stopped
+        if lost_lease and not right:
             self.counts["lease lost"] += 1
         elif not right:
             end = "".join(lines.splitlines(keepends=True)[-5:])
