@@ -20,6 +20,8 @@ from stage import PATIENCE, OperatorProcess, eventually
 
 NAME = "trainer"
 LONG = 2 * PATIENCE
+LONGEST = 200.0
+"""Two starts that came to nothing are 30 s and 120 s of pauses."""
 LAG = 0.4
 """Seconds that a lagging list is behind; the operator allows for 0.5."""
 RENEW_DEADLINE = 6.0
@@ -334,7 +336,7 @@ def rest(w: World, point: Point) -> list[str]:
     if point.operation == "delete":
         w.cluster.wait_gone(NAME, LONG)
         return []
-    w.cluster.wait(NAME, "Ready", LONG)
+    w.cluster.wait(NAME, "Ready", LONGEST)
     return w.lies(NAME)
 
 

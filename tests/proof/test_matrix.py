@@ -5,9 +5,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from controlplane.plane import ControlPlane
 from proof.matrix import CELLS, Cell, play
-from proof.world import theatre
+from proof.world import Theatre
 
 pytestmark = pytest.mark.server
 
@@ -17,16 +16,13 @@ Played = Mapping[Cell, "Future[list[str]]"]
 
 
 @pytest.fixture(scope="module")
-def played(
-    request: pytest.FixtureRequest, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Played]:
+def played(request: pytest.FixtureRequest, scenery: Theatre) -> Iterator[Played]:
     """The chosen cells, some at a time: most of each is waiting."""
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
     mine = [item.callspec.params["cell"] for item in items if item.originalname == test_cell.__name__]
     chosen = [cell for cell in mine if isinstance(cell, Cell)]
-    stage = theatre(plane, tmp_path_factory.mktemp("matrix"))
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        yield {cell: pool.submit(play, cell, stage) for cell in chosen}
+        yield {cell: pool.submit(play, cell, scenery) for cell in chosen}
         pool.shutdown(cancel_futures=True)
 
 

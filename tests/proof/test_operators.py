@@ -12,10 +12,9 @@ from pathlib import Path
 import libfaketime  # type: ignore[import-untyped]
 import pytest
 
-from controlplane.plane import ControlPlane
 from novita_operator.model.claim import CLAIM_ANNOTATION
 from proof.matrix import NAME
-from proof.world import Theatre, World, theatre, world
+from proof.world import Theatre, World, world
 from stage import PATIENCE, OperatorProcess, eventually
 
 pytestmark = pytest.mark.server
@@ -36,11 +35,6 @@ CLOCKS: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
 }
 PATIENT = {"INSTANCE_STARTUP_TIMEOUT": "6h"}
 """The startup clock starts with the date in the claim: clocks must agree better than that."""
-
-
-@pytest.fixture(scope="module")
-def scenery(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Theatre:
-    return theatre(plane, tmp_path_factory.mktemp("operators"))
 
 
 @pytest.fixture
