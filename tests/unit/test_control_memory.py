@@ -8,6 +8,7 @@ from build import MACHINE_ID, NAME, NOW, OTHER_NAME, POLICY, UID, claim, fleet, 
 from novita_operator.control.clock import Clock
 from novita_operator.control.memory import Memory, Sight
 from novita_operator.control.workqueue import Urgency
+from novita_operator.decision.situation import CallResult, CreateCall
 from novita_operator.model.instance import GpuInstance
 
 OTHER_UID = "0b9c0c0e-2222-4222-8333-444455556666"
@@ -88,6 +89,19 @@ def test_an_object_of_the_same_name_with_another_uid_begins_with_nothing():
     assert (situation.remembered, situation.create_call, situation.proved_gone) == (None, None, "")
     assert situation.trace_seen == situation.version_read == 101
     assert set(stage.memory.entries) == {OTHER_UID}
+
+
+def test_a_create_call_is_forgotten_when_another_claim_follows_its_own_and_only_then():
+    call = CreateCall(NAME, CallResult.NOT_DONE)
+    stage = Stage()
+    stage.at(100, instance(resourceVersion="1", claim=claim(machine=OTHER_NAME)))
+    stage.memory.entries[UID].create_call = call
+    stage.at(101, instance(resourceVersion="2", claim=claim()))
+    stage.at(102, instance(resourceVersion="3"))
+    stage.at(103, instance(resourceVersion="4", claim=claim()))
+    assert stage.memory.entries[UID].create_call == call
+    stage.at(104, instance(resourceVersion="5", claim=claim(machine=OTHER_NAME)))
+    assert stage.memory.entries[UID].create_call is None
 
 
 def test_to_forget_what_is_not_known_is_nothing():

@@ -107,6 +107,8 @@ class Memory:
         boot, trace = self.clock.boot(), _trace(instance)
         if trace != entry.trace:
             entry.trace, entry.trace_seen = trace, boot
+        if _is_passed(entry, instance):
+            entry.create_call = None  # should its claim come back, it is not ours any more
         entry.instance, entry.version_read = instance, boot
         entry.remembered = instance.claim or entry.remembered
 
@@ -196,6 +198,17 @@ def _trace(instance: GpuInstance) -> tuple[str | None, str | None]:
     if instance.claim is not None:
         return instance.claim.machine, instance.recorded_id
     return instance.status.machine_name, instance.status.instance_id
+
+
+def _is_passed(entry: Entry, instance: GpuInstance) -> bool:
+    """Whether another claim has taken the place of the one that our last create call was for."""
+    call, before, after = entry.create_call, entry.instance.claim, instance.claim
+    return (
+        call is not None
+        and before is not None
+        and after is not None
+        and before.machine == call.machine != after.machine
+    )
 
 
 def _is_newer(one: GpuInstance, other: GpuInstance) -> bool:

@@ -117,6 +117,21 @@ ANOTHER = Decision(Rest(), Reason.DUPLICATE, "Another machine with this resource
             id="a claim whose machine is proved absent needs no newer list",
         ),
         pytest.param(
+            situation(GONE, proved_gone=NAME, trace_seen=BOOT - 0.5, market=market()),
+            WAITS_FOR_LIST,
+            id="a claim that came after the list may have been put back over a later one",
+        ),
+        pytest.param(
+            situation(
+                instance(claim=claim(launch=5), status={"launches": 4}),
+                create_call=CreateCall(NAME, CallResult.NOT_DONE),
+                trace_seen=BOOT,
+                market=market(),
+            ),
+            launches(6),
+            id="a claim of our own that was refused needs no newer list",
+        ),
+        pytest.param(
             situation(
                 instance(claim=claim(launch=5), status={"launches": 4}),
                 create_call=CreateCall(NAME, CallResult.NOT_DONE),

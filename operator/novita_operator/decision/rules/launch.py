@@ -4,7 +4,7 @@ from novita_operator.decision.absence import look_for_kin
 from novita_operator.decision.actions import AwaitList, Decision, Launch, ReadMarket, Rest
 from novita_operator.decision.choose import choose
 from novita_operator.decision.rules import retries
-from novita_operator.decision.situation import Situation
+from novita_operator.decision.situation import CallResult, Situation
 from novita_operator.model.reasons import Reason
 
 
@@ -22,11 +22,18 @@ def _not_safe(s: Situation) -> Decision | None:
         return Decision(Rest(), Reason.DUPLICATE, "Another machine with this resource's mark is being removed first.")
     if s.fleet is None or s.fleet.suspect:
         return Decision(Rest(), Reason.BRAKED, "Too many machines vanished from Novita's list at once to believe it.")
+    if s.fleet.begun < _must_be_listed_since(s):
+        return Decision(AwaitList(), Reason.LAUNCHING, "Waiting for a list of the machines at Novita.", quiet=True)
     if s.claim is not None:
         return None
-    if s.fleet.begun < s.version_read:
-        return Decision(AwaitList(), Reason.LAUNCHING, "Waiting for a list of the machines at Novita.", quiet=True)
     return look_for_kin(s, s.fleet.begun, Reason.LAUNCHING, "Making sure that no machine was launched before.")
+
+
+def _must_be_listed_since(s: Situation) -> float:
+    """A claim that somebody put back (a restore) may hide a later machine; one of our own that was refused does not."""
+    if s.claim is None:
+        return s.version_read
+    return 0.0 if s.create_call == (s.claim.machine, CallResult.NOT_DONE, None) else s.trace_seen
 
 
 def _not_now(s: Situation) -> Decision | None:
