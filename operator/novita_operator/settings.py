@@ -122,7 +122,8 @@ class Settings(BaseModel):
         alias="NOVITA_OPERATOR_API_CALLS_PER_MINUTE",
         ge=1,
         le=100_000,
-        description="Budget of calls to Novita, for the whole account.",
+        description="Budget of calls to Novita in any minute, for the whole account: three tenths at once, the rest "
+        "evenly. A list takes one call per 100 machines; with more than 3,000 raise it, or the poll interval.",
     )
     lease_duration: Seconds = Field(
         15,

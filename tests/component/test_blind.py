@@ -77,7 +77,7 @@ def has_been_still(each: Scene) -> None:
         assert each.sight("kubernetes")["detail"].startswith("the Kubernetes API did not answer")
     else:
         assert is_why(each, each.sight()["detail"]), (each.name, each.sight())
-        assert "no sweep for orphans this time" in each.operator.lines
+        eventually(lambda: "no sweep for orphans this time" in each.operator.lines, "no sweep")
     assert "Traceback" not in each.operator.lines
 
 

@@ -184,6 +184,7 @@ async def test_no_claim_grows_old_while_its_call_waits_for_a_place_in_the_budget
     await parts.poller.poll()
     still_novita.fault("status_before", "create", status=429, retry_after=1)
     await parts.look("other")
+    parts.memory.see_born(parts.known())  # or a second look at the machines would wait for a place as well
     parts.before_claim = drawn.set
     launch = asyncio.create_task(parts.look())
     await drawn.wait()

@@ -268,6 +268,17 @@ async def test_a_list_that_changes_nothing_wakes_nobody_and_one_that_does_wakes_
         assert await stage.woken() == {UID}
 
 
+@virtual_time
+async def test_the_end_of_a_recorded_machine_that_bears_its_mark_no_more_wakes_its_object():
+    async with polling(replace(machine(), name="renamed", mark=None)) as stage:
+        stage.memory.remember(instance(claim=claim(), status=recorded()))
+        stage.memory.remember(instance(uid="uid-2"))
+        await stage.woken()
+        stage.lists.machines_there = ()
+        await stage.poller.poll()
+        assert await stage.woken() == {UID}
+
+
 @pytest.mark.parametrize("call", ["stop", "delete"])
 @virtual_time
 async def test_who_made_a_call_that_did_nothing_is_woken_by_the_first_list_that_can_tell_and_by_no_other(call: str):

@@ -160,8 +160,7 @@ class FleetPoller:
         if before is not None and before.suspect != fleet.suspect:
             self._wake_all()
         elif before is not None:
-            self._wake(_changed(before, fleet))
-            self._wake(_told(memory, before, fleet))
+            self._wake(_changed(memory, before, fleet) | _told(memory, before, fleet))
         self._wake({uid for uid, since in self._waiting.items() if since <= begun})
         self._waiting = {uid: since for uid, since in self._waiting.items() if since > begun}
 
@@ -199,10 +198,15 @@ class FleetPoller:
         self._wake(set(self._memory.entries))
 
 
-def _changed(before: Fleet, after: Fleet) -> set[str]:
-    """UIDs of the objects whose machines look different; most lists change nothing."""
+def _changed(memory: Memory, before: Fleet, after: Fleet) -> set[str]:
+    """UIDs of the objects whose machines look different; most lists change nothing.
+
+    Also of those that record a machine which came or went: it may bear their mark no more.
+    """
     uids = before.ours.keys() | after.ours.keys()
-    return {uid for uid in uids if before.made_for(uid) != after.made_for(uid)}
+    changed = {uid for uid in uids if before.made_for(uid) != after.made_for(uid)}
+    moved = before.machines.keys() ^ after.machines.keys()
+    return changed | {i.uid for i in memory.instances() if moved and i.status.instance_id in moved}
 
 
 def _told(memory: Memory, before: Fleet, after: Fleet) -> set[str]:

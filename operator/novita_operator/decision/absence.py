@@ -41,16 +41,16 @@ def find_out(s: Situation, trace: Trace, reason: Reason, message: str, *, quiet:
     return Decision(ReadAlone(trace.name, trace.machine_id, s.fleet.begun), reason, message, quiet=quiet)
 
 
-def look_for_kin(s: Situation, begun: float, reason: Reason, message: str) -> Decision | None:
-    """The second reading where nothing names a machine; None once both say that there is none.
+def look_for_kin(s: Situation, reason: Reason, message: str) -> Decision | None:
+    """The second reading where no claim names a machine; None once both say that there is none.
 
-    The first was the list, `begun` after this version of the object was read. What nobody ever wrote to has no machine.
+    The first was the list, begun after this version of the object was read. What nobody ever wrote to has no machine.
     """
     if s.is_newborn or (s.kin is not None and not s.kin.is_shown and s.kin.after_list >= s.version_read):
         return None
-    if s.kin is not None and s.kin.is_shown and s.kin.after_list == begun:
+    if s.fleet is None or (s.kin is not None and s.kin.is_shown and s.kin.after_list == s.fleet.begun):
         return Decision(AwaitList(), reason, message, quiet=True)
-    return Decision(ReadKin(begun), reason, message, quiet=True)
+    return Decision(ReadKin(s.fleet.begun), reason, message, quiet=True)
 
 
 def counts_from(s: Situation, trace: Trace) -> float:

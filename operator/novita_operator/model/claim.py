@@ -14,6 +14,10 @@ PAUSED_ANNOTATION = f"{GROUP}/paused"
 FINALIZER = f"{GROUP}/machine"
 """Not kopf's configured name: kopf takes its own finalizer away from objects that it need not guard."""
 
+PRICE = r"^([0-9]{1,10}(\.[0-9]{1,5})?)?$"
+"""USD per hour, empty where it is not known."""
+MOST_LAUNCHES = 2**31 - 1
+
 
 class Bargain(Wire):
     """What the launch was offered; kept in the claim, so that a lost status can be written again: it must fit there."""
@@ -23,7 +27,7 @@ class Bargain(Wire):
     region_id: str = Field(max_length=63)
     region: str = Field(max_length=63)
     billing_mode: BillingMode
-    hourly_price: str = Field(pattern=r"^([0-9]{1,10}(\.[0-9]{1,5})?)?$")
+    hourly_price: str = Field(pattern=PRICE)
 
     def __str__(self) -> str:
         price = f", {self.hourly_price} USD per hour" if self.hourly_price else ""
@@ -35,7 +39,7 @@ class Claim(Wire):
 
     uid: str
     machine: str
-    launch: int = Field(ge=0, lt=2**31)
+    launch: int = Field(ge=0, le=MOST_LAUNCHES)
     by: str
     at: AwareDatetime
     generation: int = Field(default=0, ge=0, lt=2**63)

@@ -158,6 +158,11 @@ def found(machine_id: str = "m-1") -> Decision:
             id="a rebuilt claim keeps the launches and the price that status tells of this machine",
         ),
         pytest.param(
+            situation(instance(status=recorded(launches=2**40, hourlyPrice="much")), fleet=fleet(machine())),
+            put_back(rebuilt(launch=2**31 - 1)),
+            id="what somebody wrote into status by hand does not spoil it",
+        ),
+        pytest.param(
             situation(
                 instance(status=recorded(machineName=OTHER_NAME, hourlyPrice="0.18", instanceId="m-2")),
                 fleet=fleet(machine()),

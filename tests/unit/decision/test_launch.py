@@ -51,6 +51,11 @@ ANOTHER = Decision(Rest(), Reason.DUPLICATE, "Another machine with this resource
     [
         pytest.param(situation(market=market()), launches(1), id="what is wanted and not there is launched"),
         pytest.param(
+            situation(instance(status={"launches": 2**40}), market=market()),
+            launches(2**31 - 1),
+            id="a count that somebody wrote by hand does not spoil the claim",
+        ),
+        pytest.param(
             situation(market=market(), version_read=BOOT - 1),
             launches(1),
             id="a list begun with this version of the object allows the first claim",

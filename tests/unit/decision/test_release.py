@@ -319,6 +319,11 @@ def releases(*retained: str) -> Decision:
             id="where nothing names a machine, all of the object are asked for",
         ),
         pytest.param(
+            situation(deleting(claim=None, finalizer=True), is_newborn=False, proved_gone=NAME),
+            step(ReadKin(BOOT - 1)),
+            id="the machine in status is gone; without a claim nobody knows what was launched after it",
+        ),
+        pytest.param(
             situation(
                 deleting(claim=None, status={}, finalizer=True), is_newborn=False, kin=Kin(BOOT - 1, is_shown=False)
             ),

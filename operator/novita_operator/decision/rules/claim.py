@@ -1,12 +1,13 @@
 """The claim decides; these two rules see that it is there and that its outcome is known before anything else."""
 
+import re
 from datetime import datetime
 
 from novita_operator.decision.absence import find_out, is_absent
 from novita_operator.decision.actions import Decision, PutBack, Record
 from novita_operator.decision.rules.startup import COMING_UP_NOTE
 from novita_operator.decision.situation import CallResult, Situation, Trace
-from novita_operator.model.claim import Bargain, Claim
+from novita_operator.model.claim import MOST_LAUNCHES, PRICE, Bargain, Claim
 from novita_operator.model.machine import GOING_AWAY, Machine, MachineState
 from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import BillingMode
@@ -89,11 +90,11 @@ def _begun(s: Situation, machine: Machine) -> datetime:
 
 def _rebuilt(s: Situation, machine: Machine) -> Claim:
     status = s.instance.status
-    price = status.hourly_price if status.machine_name == machine.name else None
+    told = status.hourly_price if status.machine_name == machine.name else None
     return Claim(
         uid=s.uid,
         machine=machine.name,
-        launch=max(status.launches or 0, 1),
+        launch=min(max(status.launches or 0, 1), MOST_LAUNCHES),
         by=ADOPTED,
         at=_begun(s, machine),
         generation=s.instance.generation,
@@ -103,6 +104,6 @@ def _rebuilt(s: Situation, machine: Machine) -> Claim:
             region_id=machine.region_id,
             region=machine.region,
             billing_mode=machine.billing or BillingMode.ON_DEMAND,
-            hourly_price=price or "",
+            hourly_price=told if told and re.match(PRICE, told) else "",
         ),
     )

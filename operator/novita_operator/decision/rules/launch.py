@@ -5,6 +5,7 @@ from novita_operator.decision.actions import AwaitList, Decision, Launch, ReadMa
 from novita_operator.decision.choose import choose
 from novita_operator.decision.rules import retries
 from novita_operator.decision.situation import CallResult, Situation
+from novita_operator.model.claim import MOST_LAUNCHES
 from novita_operator.model.reasons import Reason
 
 
@@ -26,7 +27,7 @@ def _not_safe(s: Situation) -> Decision | None:
         return Decision(AwaitList(), Reason.LAUNCHING, "Waiting for a list of the machines at Novita.", quiet=True)
     if s.claim is not None:
         return None
-    return look_for_kin(s, s.fleet.begun, Reason.LAUNCHING, "Making sure that no machine was launched before.")
+    return look_for_kin(s, Reason.LAUNCHING, "Making sure that no machine was launched before.")
 
 
 def _must_be_listed_since(s: Situation) -> float:
@@ -56,4 +57,5 @@ def _at_the_market(s: Situation) -> Decision:
 
 
 def _launches(s: Situation) -> int:
-    return max(s.instance.status.launches or 0, s.claim.launch if s.claim is not None else 0)
+    known = max(s.instance.status.launches or 0, s.claim.launch if s.claim is not None else 0)
+    return min(known, MOST_LAUNCHES - 1)

@@ -45,8 +45,8 @@ def _let_go(s: Situation, retained: tuple[str, ...] = ()) -> Decision:
         return find_out(s, open_launch, Reason.DELETING, _DELETING, quiet=True)
     if s.fleet is None or s.fleet.begun < s.version_read or s.fleet.suspect:
         return Decision(AwaitList(), Reason.DELETING, _DELETING, quiet=True)
-    if s.claim is None and s.trace is None and not s.ours:
-        unseen = look_for_kin(s, s.fleet.begun, Reason.DELETING, _DELETING)
+    if s.claim is None and not s.ours:
+        unseen = look_for_kin(s, Reason.DELETING, _DELETING)
         if unseen is not None:
             return unseen
     return Decision(Release(retained), Reason.DELETING, "No machine is left to delete.", quiet=True)
