@@ -38,6 +38,12 @@ KUBERNETES_WRITES = Counter(
     ["write", "result"],
     registry=REGISTRY,
 )
+EVENTS_DROPPED = Counter(
+    "novita_operator_events_dropped_total",
+    "Events that were never posted: too many waited, or the API server did not take them.",
+    ["type"],
+    registry=REGISTRY,
+)
 
 QUEUE_DEPTH = Gauge("novita_operator_workqueue_depth", "Objects that wait for a step.", registry=REGISTRY)
 QUEUE_ADDS = Counter(

@@ -1,4 +1,4 @@
-"""Events step aside while work waits; in virtual time."""
+"""Events step aside while work waits, and warnings are dropped last; in virtual time."""
 
 import asyncio
 from dataclasses import replace
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from build import NOW
-from novita_operator.cluster.recorder import Recorder
+from novita_operator.cluster.recorder import WAITING, Recorder
+from novita_operator.metrics import REGISTRY
 from novita_operator.model.notice import Notice, NoticeType, Subject
 from virtual_time import virtual_time
 
@@ -22,10 +23,12 @@ class Posts:
 
     def __init__(self) -> None:
         self.count = 0
+        self.names: set[str] = set()
 
-    async def create(self, _path: str, _body: dict[str, Any], *, write: str) -> None:
+    async def create(self, _path: str, body: dict[str, Any], *, write: str) -> None:
         assert write == "event"
         self.count += 1
+        self.names.add(body["regarding"]["name"])
 
 
 @virtual_time
@@ -49,3 +52,23 @@ async def seconds_for_forty(*, is_busy: bool) -> float:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     return asyncio.get_running_loop().time() - began
+
+
+@virtual_time
+async def test_what_warns_is_dropped_last_and_every_drop_is_counted():
+    posts, before = Posts(), dropped()
+    recorder = Recorder(cast("Connection", posts), instance="pod-1", now=lambda: NOW)
+    for number in range(WAITING + 3):
+        of_type = NoticeType.NORMAL if number in {5, 7} else NoticeType.WARNING
+        recorder.emit(replace(NOTICE, type=of_type, subject=Subject("default", str(number), str(number))))
+    task = asyncio.create_task(recorder.run())
+    await recorder.flush(60)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert {str(number) for number in range(WAITING + 3)} - posts.names == {"5", "7", "0"}
+    assert [now - then for now, then in zip(dropped(), before, strict=True)] == [2, 1]
+
+
+def dropped() -> list[float]:
+    name = "novita_operator_events_dropped_total"
+    return [REGISTRY.get_sample_value(name, {"type": each.value}) or 0 for each in NoticeType]

@@ -1,7 +1,8 @@
 """Kubernetes Events (events.k8s.io/v1): what happened, told to people.
 
 kopf's own would post every repeat anew, without limit, and lose all of them at shutdown.
-Guarantees: `emit` never waits and never fails; memory is bounded, and the oldest notices are dropped first.
+Guarantees: `emit` never waits and never fails; memory is bounded. Of what is too much the oldest
+is dropped first, what warns last, and each drop is counted.
 Caveat: an Event is a courtesy. Nothing may depend on it.
 """
 
@@ -12,10 +13,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from novita_operator import metrics
 from novita_operator.cluster.connection import Connection, Json
 from novita_operator.cluster.correlation import Correlator, Series
 from novita_operator.cluster.errors import ClusterError, Conflict, Gone, Terminating, Unreachable
-from novita_operator.model.notice import Notice, Subject
+from novita_operator.model.notice import Notice, NoticeType, Subject
 from novita_operator.model.resource import GROUP, KIND, VERSION
 
 CONTROLLER = f"{GROUP}/operator"
@@ -62,7 +64,7 @@ class Recorder:
             return
         self._waiting[series.number] = series
         if len(self._waiting) > WAITING:
-            self._waiting.popitem(last=False)
+            self._make_room()
         self._idle.clear()
         self._awake.set()
 
@@ -84,6 +86,10 @@ class Recorder:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
 
+    def _make_room(self) -> None:
+        normal = (number for number, series in self._waiting.items() if series.notice.type is NoticeType.NORMAL)
+        _count_drop(self._waiting.pop(next(normal, next(iter(self._waiting)))))
+
     async def _post(self, series: Series) -> None:
         """Post, or let it be: a namespace that is going away takes no Events, and needs none."""
         for attempt in range(1, _ATTEMPTS + 1):
@@ -91,12 +97,14 @@ class Recorder:
                 await self._write(series)
             except Unreachable as error:
                 if attempt == _ATTEMPTS:
+                    _count_drop(series)
                     _log.warning("an Event was dropped: %s", error)
                     return
                 await asyncio.sleep(_PAUSE_SECONDS * attempt)
             except (Terminating, Gone):
                 return
             except ClusterError as error:
+                _count_drop(series)
                 _log.warning("an Event was dropped: %s", error)
                 return
             else:
@@ -130,6 +138,10 @@ class Recorder:
             "note": notice.note,
         }
         return {**event, "series": _repeats(series)} if series.count > 1 else event
+
+
+def _count_drop(series: Series) -> None:
+    metrics.EVENTS_DROPPED.labels(series.notice.type.value).inc()
 
 
 def _name(series: Series) -> str:
