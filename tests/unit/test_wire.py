@@ -79,6 +79,13 @@ def test_a_machine_is_read_whole():
     )
 
 
+def test_machines_share_the_words_that_they_repeat_and_no_others():
+    one, other = machine(), machine()
+    words = ("product_id", "product_name", "region_id", "region")
+    assert all(getattr(one, word) is getattr(other, word) for word in words)
+    assert one.name is not other.name
+
+
 def test_of_a_machine_s_environment_only_the_mark_is_kept():
     assert "hunter2" not in repr(machine())
 

@@ -5,7 +5,6 @@ Nothing here raises: what cannot be read is what is not there. `wire.py` says wh
 
 import json
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -99,7 +98,7 @@ def _decimal(text: str) -> Decimal | None:
 
 def _text(value: object) -> str:
     if isinstance(value, str) and value.isascii():
-        return sys.intern(value)  # thousands of machines name the same few products, and the next list names all again
+        return value
     if isinstance(value, str | Decimal):
         # A lone surrogate is valid JSON, and would later break every encoder.
         return str(value).encode(errors="replace").decode()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice
 
 from novita_operator.cloud.errors import IncompleteList, NotFound, Unknown
@@ -22,6 +23,7 @@ _PORTS = range(1, 65536)
 _LONGEST_REGION = 63
 _LONGEST_ADDRESS = 512
 _MOST_ENDPOINTS = 32
+_MOST_WORDS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,10 @@ def _machine(item: Fields) -> Machine:
         name=item.text("name"),
         state=_STATES.get(item.text("status"), MachineState.UNKNOWN),
         mark=Mark.parse(environment.get(MARK_ENV, "")),
-        product_id=item.id("productId"),
-        product_name=item.label("productName"),
-        region_id=item.label("clusterId", _LONGEST_REGION),
-        region=_region_name(item, "clusterName"),
+        product_id=_shared(item.id("productId")),
+        product_name=_shared(item.label("productName")),
+        region_id=_shared(item.label("clusterId", _LONGEST_REGION)),
+        region=_shared(_region_name(item, "clusterName")),
         billing=_MODES.get(item.text("billingMode")),
         endpoints=_endpoints(item),
         spot=_SPOT.get(item.text("spotStatus"), SpotStatus.NONE),
@@ -90,6 +92,12 @@ def _machine(item: Fields) -> Machine:
         started=item.time("lastStartedAt", "startedAt"),
         stopped=item.time("lastStoppedAt", "stoppedAt"),
     )
+
+
+@lru_cache(_MOST_WORDS)
+def _shared(word: str) -> str:
+    """One string for the thousands of machines that say it; Python would keep an interned one for ever."""
+    return word
 
 
 def _endpoints(item: Fields) -> tuple[Endpoint, ...] | None:
