@@ -8,7 +8,7 @@ from typing import Any
 
 from novita_operator.decision.situation import Account, Policy, Situation
 from novita_operator.model.claim import CLAIM_ANNOTATION, FINALIZER, Bargain, Claim
-from novita_operator.model.instance import GpuInstance
+from novita_operator.model.instance import GpuInstance, Poisoned
 from novita_operator.model.machine import Fleet, Machine, MachineState
 from novita_operator.model.market import Market, Product, Region
 from novita_operator.model.naming import Mark, machine_name
@@ -84,6 +84,11 @@ def instance(
         annotations = body["metadata"].setdefault("annotations", {})
         annotations[CLAIM_ANNOTATION] = claim.annotation()
     return GpuInstance.read(body)
+
+
+def poisoned(version: str, why: str = "spec.image: string_type") -> Poisoned:
+    """The same resource where it cannot be understood."""
+    return Poisoned("default", "trainer", UID, version, why)
 
 
 def recorded(**status: Any) -> dict[str, Any]:

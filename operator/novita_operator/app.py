@@ -36,6 +36,7 @@ from novita_operator.control.gauges import Gauges
 from novita_operator.control.launch import Launcher
 from novita_operator.control.memory import Memory, Sight
 from novita_operator.control.orphans import Sweep
+from novita_operator.control.poisoned import Quarantine
 from novita_operator.control.reconciler import Reconciler
 from novita_operator.control.setbacks import Setbacks
 from novita_operator.control.workqueue import WorkQueue
@@ -136,6 +137,7 @@ def _assemble(
     queue = WorkQueue(time.monotonic)
     instances = Instances(connection)
     recorder = Recorder(connection, instance=identity, now=clock.now, is_busy=queue.is_busy)
+    quarantine = Quarantine(memory, recorder, may_act=may_act)
     catalogue = Catalogue(cloud, ttl=settings.catalogue_ttl, default_region=settings.default_region)
     poller = FleetPoller(
         cloud, memory, queue, fast=settings.fast_poll_interval, slow=settings.poll_interval, random=_random
@@ -161,10 +163,13 @@ def _assemble(
         memory=memory,
         queue=queue,
         poller=poller,
-        reconciler=Reconciler(memory, queue, poller, catalogue, hands, instances, recorder, may_act=may_act),
+        reconciler=Reconciler(
+            memory, queue, poller, catalogue, hands, instances, recorder, quarantine, may_act=may_act
+        ),
         sweep=sweep,
-        audit=Audit(instances, memory, queue, recorder, namespaces=options.namespaces),
+        audit=Audit(instances, memory, queue, quarantine, namespaces=options.namespaces),
         recorder=recorder,
+        quarantine=quarantine,
         pulse=Pulse(connection, returned=queue.retry_now),
         elector=elector,
         namespaces=options.namespaces,

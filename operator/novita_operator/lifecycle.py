@@ -10,7 +10,6 @@ import logging
 import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from novita_operator import handlers, metrics
 from novita_operator.cloud.errors import NotSent
@@ -22,7 +21,7 @@ from novita_operator.control.audit import Audit
 from novita_operator.control.fleet import FleetPoller
 from novita_operator.control.memory import Memory
 from novita_operator.control.orphans import Sweep
-from novita_operator.control.poisoned import set_aside
+from novita_operator.control.poisoned import Quarantine
 from novita_operator.control.reconciler import Reconciler
 from novita_operator.control.workqueue import WorkQueue
 from novita_operator.health import Health
@@ -55,6 +54,7 @@ class Operator:
     sweep: Sweep
     audit: Audit
     recorder: Recorder
+    quarantine: Quarantine
     pulse: Pulse
     elector: Elector | None
     namespaces: Sequence[str]
@@ -106,6 +106,7 @@ class Life:
         parts, pace = self.parts, self.pace
         if parts.elector is not None:
             await parts.elector.leading.wait()
+            parts.quarantine.tell_all()
         else:
             metrics.LEADER.set(1)
         await parts.poller.poll()
@@ -134,7 +135,7 @@ class Life:
             await handlers.watch(
                 self.parts.memory,
                 self.parts.queue,
-                partial(set_aside, memory=self.parts.memory, recorder=self.parts.recorder),
+                self.parts.quarantine.set_aside,
                 namespaces=self.parts.namespaces,
                 stop=self._kopf_stop,
                 ready=self._kopf_ready,

@@ -31,6 +31,7 @@ from novita_operator.control.fleet import FleetPoller
 from novita_operator.control.launch import Launcher
 from novita_operator.control.memory import Memory
 from novita_operator.control.orphans import Sweep
+from novita_operator.control.poisoned import Quarantine
 from novita_operator.control.reconciler import Reconciler
 from novita_operator.control.setbacks import Setbacks
 from novita_operator.control.workqueue import WorkQueue
@@ -227,6 +228,7 @@ def _assemble(
         may_act=may_act,
         token=token,
     )
+    quarantine = Quarantine(memory, recorder, may_act=may_act)
     hands = Hands(cloud, instances, retained, recorder, memory, launcher, setbacks, may_act=may_act)
     parts = Parts(
         clock=hand,
@@ -236,9 +238,11 @@ def _assemble(
         instances=instances,
         queue=queue,
         poller=poller,
-        reconciler=Reconciler(memory, queue, poller, catalogue, hands, instances, recorder, may_act=may_act),
+        reconciler=Reconciler(
+            memory, queue, poller, catalogue, hands, instances, recorder, quarantine, may_act=may_act
+        ),
         sweep=Sweep(cloud, instances, retained, cluster_id=CLUSTER_ID, namespaces=(namespace,)),
-        audit=Audit(instances, memory, queue, recorder, namespaces=(namespace,)),
+        audit=Audit(instances, memory, queue, quarantine, namespaces=(namespace,)),
         recorder=recorder,
     )
     return parts

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from build import MACHINE_ID, NAME, NOW, OTHER_NAME, POLICY, UID, claim, fleet, instance, machine, recorded
+from build import MACHINE_ID, NAME, NOW, OTHER_NAME, POLICY, UID, claim, fleet, instance, machine, poisoned, recorded
 from novita_operator.control.clock import Clock
 from novita_operator.control.memory import Memory, Sight
 from novita_operator.control.workqueue import Urgency
@@ -188,3 +188,17 @@ def test_an_object_in_memory_keeps_no_sets_of_the_fields_that_were_given():
     known = instance(claim=claim(), status=recorded())
     assert known.claim is not None
     assert [part.model_fields_set for part in (known, known.spec, known.status, known.claim)] == [set()] * 4
+
+
+def test_the_watch_may_tell_late_of_the_creation_of_what_the_audit_set_aside():
+    stage = Stage()
+    stage.memory.set_aside(poisoned("11"))
+    stage.memory.see_born(instance(resourceVersion="10"))
+    assert (stage.memory.entries, stage.memory.unreadable) == ({}, {UID: poisoned("11")})
+
+
+def test_an_echo_of_an_older_version_sets_nothing_aside():
+    stage = Stage()
+    stage.at(100, instance(resourceVersion="12"))
+    assert not stage.memory.set_aside(poisoned("11"))
+    assert set(stage.memory.entries) == {UID}

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from novita_operator.cluster.errors import ClusterError, Gone
 from novita_operator.cluster.instances import Instances, Version
-from novita_operator.cluster.recorder import Recorder
 from novita_operator.control.memory import Memory
-from novita_operator.control.poisoned import set_aside
+from novita_operator.control.poisoned import Quarantine
 from novita_operator.control.workqueue import WorkQueue
-from novita_operator.model.instance import GpuInstance, Unreadable
+from novita_operator.model.instance import GpuInstance, Poisoned, Unreadable
 
 _PATIENCE_SECONDS = 2.0
 _TICK_SECONDS = 0.05
@@ -22,12 +21,18 @@ class Audit:
     """Compares by a metadata-only list; what differs is read whole and looked at. `namespaces` empty means all."""
 
     def __init__(
-        self, instances: Instances, memory: Memory, queue: WorkQueue, recorder: Recorder, *, namespaces: Sequence[str]
+        self,
+        instances: Instances,
+        memory: Memory,
+        queue: WorkQueue,
+        quarantine: Quarantine,
+        *,
+        namespaces: Sequence[str],
     ) -> None:
         self._instances = instances
         self._memory = memory
         self._queue = queue
-        self._recorder = recorder
+        self._quarantine = quarantine
         self._namespaces = tuple(namespaces)
 
     async def run(self, *, interval: float) -> None:
@@ -45,10 +50,9 @@ class Audit:
         Raises:
             ClusterError: the API server did not answer.
         """
-        before = {instance.uid: instance for instance in self._memory.instances()}
-        known = before.keys() | self._memory.unreadable.keys()
+        before = self._memory.all_seen()
         there = await self.versions()
-        for uid in known - there.keys():
+        for uid in before.keys() - there.keys():
             logger.info("object %s is gone, and the watch did not say so", uid)
             self._memory.forget(uid)
         for uid, version in there.items():
@@ -72,8 +76,7 @@ class Audit:
 
     def _known(self) -> int:
         """How many objects memory has had, those included that cannot be understood."""
-        entries, unreadable = self._memory.entries, self._memory.unreadable
-        return len(entries) + len(unreadable.keys() - entries.keys())
+        return len(self._memory.entries) + len(self._memory.unreadable)
 
     async def versions(self) -> dict[str, Version]:
         """Every watched object that exists."""
@@ -84,24 +87,22 @@ class Audit:
 
     def is_behind(self, uid: str, version: Version) -> bool:
         """Whether memory has an older version of the object, or none."""
-        entry, unreadable = self._memory.entries.get(uid), self._memory.unreadable.get(uid)
-        if entry is None:
-            return unreadable is None or int(unreadable.resource_version) < int(version.resource_version)
-        return int(entry.instance.metadata.resource_version) < int(version.resource_version)
+        seen = self._memory.seen(uid)
+        return seen is None or seen.version < int(version.resource_version)
 
-    async def _read(self, uid: str, version: Version, before: GpuInstance | None) -> None:
+    async def _read(self, uid: str, version: Version, before: GpuInstance | Poisoned | None) -> None:
         try:
             fresh = await self._instances.read(version.namespace, version.name)
         except Gone:
             self._memory.forget(uid)
             return
         except Unreadable as error:
-            set_aside(error, self._memory, self._recorder)
+            self._quarantine.set_aside(error, before)
             return
         self._memory.reread(before, fresh) if before else self._memory.remember(fresh)
         self._queue.add(fresh.uid, self._memory.urgency(fresh.uid))
 
 
-def _was_restored(before: GpuInstance | None, version: Version) -> bool:
+def _was_restored(before: GpuInstance | Poisoned | None, version: Version) -> bool:
     """A list past every cache shows an older version than was known when it began: etcd came back from a backup."""
-    return before is not None and int(version.resource_version) < int(before.metadata.resource_version)
+    return before is not None and int(version.resource_version) < before.version

@@ -12,7 +12,7 @@ from novita_operator.control.clock import Clock
 from novita_operator.control.workqueue import Urgency
 from novita_operator.decision.situation import Account, CreateCall, Hold, Kin, Policy, PowerCall, Reading, Situation
 from novita_operator.model.claim import Claim
-from novita_operator.model.instance import GpuInstance, Unreadable
+from novita_operator.model.instance import GpuInstance, Poisoned
 from novita_operator.model.machine import Fleet
 from novita_operator.model.market import Market, Shelf
 from novita_operator.model.resource import PowerState
@@ -62,7 +62,7 @@ class Memory:
     clock: Clock
     started: float
     entries: dict[str, Entry] = field(default_factory=dict)
-    unreadable: dict[str, Unreadable] = field(default_factory=dict)
+    unreadable: dict[str, Poisoned] = field(default_factory=dict)
     fleet: Fleet | None = None
     key_accepted: bool | None = None
     trouble: str = ""
@@ -71,10 +71,19 @@ class Memory:
     refusals: dict[Shelf, datetime] = field(default_factory=dict)
     deleted: dict[str, float] = field(default_factory=dict)
 
+    def seen(self, uid: str) -> GpuInstance | Poisoned | None:
+        """The object as last read."""
+        entry = self.entries.get(uid)
+        return self.unreadable.get(uid) if entry is None else entry.instance
+
+    def all_seen(self) -> dict[str, GpuInstance | Poisoned]:
+        """Every object as last read, by UID."""
+        return {uid: entry.instance for uid, entry in self.entries.items()} | self.unreadable
+
     def remember(self, instance: GpuInstance) -> None:
         """The watch or a list brought it. An echo of an older version changes nothing."""
         entry, unreadable = self.entries.get(instance.uid), self.unreadable.get(instance.uid)
-        if unreadable is not None and int(instance.metadata.resource_version) <= int(unreadable.resource_version):
+        if unreadable is not None and not _is_newer(instance, unreadable):
             return
         self.unreadable.pop(instance.uid, None)
         if entry is None:
@@ -86,22 +95,23 @@ class Memory:
     def see_born(self, instance: GpuInstance) -> None:
         """The watch told of its creation: until this version has passed, nobody can have launched for it."""
         self.remember(instance)
-        self.entries[instance.uid].born_as = instance.metadata.resource_version
+        if entry := self.entries.get(instance.uid):
+            entry.born_as = instance.metadata.resource_version
 
     def keep_up(self, instance: GpuInstance) -> None:
         """A write of ours brought it back. What is forgotten stays so: its end was told before the answer came."""
-        if instance.uid in self.entries:
+        if self.seen(instance.uid) is not None:
             self.remember(instance)
 
-    def reread(self, before: GpuInstance, fresh: GpuInstance) -> None:
+    def reread(self, before: GpuInstance | Poisoned, fresh: GpuInstance) -> None:
         """A read past every cache, begun when `before` was known. If it is the older one, etcd was restored."""
         entry = self.entries.get(fresh.uid)
-        if entry is not None and fresh.uid == before.uid and _is_newer(before, fresh):
+        if not _is_restored(before, fresh):
+            (self.keep_up if fresh.uid == before.uid else self.remember)(fresh)
+        elif entry is not None:
             self._keep(entry, fresh)
-        elif fresh.uid != before.uid:
+        elif self.unreadable.pop(fresh.uid, None) is not None:
             self.remember(fresh)
-        else:
-            self.keep_up(fresh)
 
     def _keep(self, entry: Entry, instance: GpuInstance) -> None:
         boot, trace = self.clock.boot(), _trace(instance)
@@ -112,15 +122,18 @@ class Memory:
         entry.instance, entry.version_read = instance, boot
         entry.remembered = instance.claim or entry.remembered
 
-    def set_aside(self, found: Unreadable) -> bool:
-        """Forget what the object was before it could not be understood; whether that is news."""
-        entry, before = self.entries.get(found.uid), self.unreadable.get(found.uid)
-        version = int(found.resource_version)
-        if entry is not None and int(entry.instance.metadata.resource_version) >= version:
+    def set_aside(self, found: Poisoned, before: GpuInstance | Poisoned | None = None) -> bool:
+        """Forget what the object was before it could not be understood; whether that is news.
+
+        `before` is for a read past every cache, as in `reread`.
+        """
+        seen = self.seen(found.uid)
+        is_restored = before is not None and _is_restored(before, found)
+        if seen is not None and not is_restored and not _is_newer(found, seen):
             return False
         self.entries.pop(found.uid, None)
         self.unreadable[found.uid] = found
-        return before is None or before.why != found.why
+        return not isinstance(seen, Poisoned) or seen.why != found.why
 
     def forget(self, uid: str) -> None:
         """The object is gone from the cluster."""
@@ -211,6 +224,10 @@ def _is_passed(entry: Entry, instance: GpuInstance) -> bool:
     )
 
 
-def _is_newer(one: GpuInstance, other: GpuInstance) -> bool:
-    """Versions of one object are comparable as numbers (Kubernetes 1.35 says so; etcd always did it so)."""
-    return int(one.metadata.resource_version) > int(other.metadata.resource_version)
+def _is_newer(one: GpuInstance | Poisoned, other: GpuInstance | Poisoned) -> bool:
+    return one.version > other.version
+
+
+def _is_restored(before: GpuInstance | Poisoned, fresh: GpuInstance | Poisoned) -> bool:
+    """Whether a read past every cache shows less than was known when it began."""
+    return fresh.uid == before.uid and _is_newer(before, fresh)

@@ -5,10 +5,11 @@ not forgotten: when it is mended it is looked at as after a restart, and until t
 """
 
 import logging
+from collections.abc import Callable
 
 from novita_operator.cluster.recorder import Recorder
 from novita_operator.control.memory import Memory
-from novita_operator.model.instance import Unreadable
+from novita_operator.model.instance import GpuInstance, Poisoned, Unreadable
 from novita_operator.model.notice import Notice, NoticeType, Subject
 
 _NOTE = "The operator does not understand this resource, so nothing is done for it, not even a deletion. Correct {}."
@@ -16,9 +17,26 @@ _NOTE = "The operator does not understand this resource, so nothing is done for 
 logger = logging.getLogger(__name__)
 
 
-def set_aside(found: Unreadable, memory: Memory, recorder: Recorder) -> None:
-    """Have memory know, and tell people once for each kind of wrong."""
-    if memory.set_aside(found):
-        logger.error("%s, so it is left alone", found)
+class Quarantine:
+    """Has memory know of them, and tells people once for each kind of wrong; only who may act tells, a standby logs."""
+
+    def __init__(self, memory: Memory, recorder: Recorder, *, may_act: Callable[[], bool]) -> None:
+        self._memory = memory
+        self._recorder = recorder
+        self._may_act = may_act
+
+    def set_aside(self, error: Unreadable, before: GpuInstance | Poisoned | None = None) -> None:
+        """`before` is what was known when a read past every cache began."""
+        if self._memory.set_aside(error.found, before):
+            logger.error("%s, so it is left alone", error.found)
+            if self._may_act():
+                self._tell(error.found)
+
+    def tell_all(self) -> None:
+        """The lead was taken: tell what was set aside while standing by."""
+        for found in self._memory.unreadable.values():
+            self._tell(found)
+
+    def _tell(self, found: Poisoned) -> None:
         subject = Subject(found.namespace, found.name, found.uid)
-        recorder.emit(Notice(subject, NoticeType.WARNING, "Unreadable", "Read", _NOTE.format(found.why)))
+        self._recorder.emit(Notice(subject, NoticeType.WARNING, "Unreadable", "Read", _NOTE.format(found.why)))

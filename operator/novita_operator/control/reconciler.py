@@ -18,7 +18,7 @@ from novita_operator.control.catalogue import Catalogue
 from novita_operator.control.fleet import FleetPoller
 from novita_operator.control.memory import Memory
 from novita_operator.control.patch import status_patch
-from novita_operator.control.poisoned import set_aside
+from novita_operator.control.poisoned import Quarantine
 from novita_operator.control.setbacks import reason_of
 from novita_operator.control.workqueue import WorkQueue
 from novita_operator.decision.absence import is_absent
@@ -62,6 +62,7 @@ class Reconciler:
         hands: Hands,
         instances: Instances,
         recorder: Recorder,
+        quarantine: Quarantine,
         *,
         may_act: Callable[[], bool],
     ) -> None:
@@ -72,6 +73,7 @@ class Reconciler:
         self._hands = hands
         self._instances = instances
         self._recorder = recorder
+        self._quarantine = quarantine
         self._may_act = may_act
 
     async def work(self) -> None:
@@ -101,7 +103,7 @@ class Reconciler:
             logger.warning("step failed: %s", error)
             await self._read_again(uid)
         except Unreadable as error:
-            set_aside(error, self._memory, self._recorder)
+            self._quarantine.set_aside(error)
         except Exception as error:
             metrics.RECONCILE_ERRORS.labels(type(error).__name__).inc()
             logger.exception("step failed")
@@ -183,13 +185,14 @@ class Reconciler:
         entry = self._memory.entries.get(uid)
         if entry is None:
             return
+        before = entry.instance
         try:
-            await self._refresh(entry.instance)
+            await self._refresh(before)
         except ClusterError as error:
             logger.warning("the object could not be read again: %s", error)
             eager = False
         except Unreadable as error:
-            set_aside(error, self._memory, self._recorder)
+            self._quarantine.set_aside(error, before)
         if uid in self._memory.entries:
             self._queue.add_rate_limited(uid, self._memory.urgency(uid), eager=eager)
         else:

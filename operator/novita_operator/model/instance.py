@@ -1,7 +1,7 @@
 """One `GpuInstance` as it stands in the cluster: metadata, spec, status, claim."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -12,23 +12,36 @@ from novita_operator.model.resource import Metadata, Spec
 from novita_operator.model.status import Status
 
 
-class Unreadable(ValueError):  # noqa: N818  what the object is
-    """An object that cannot be understood; the text says which fields are wrong, and never what they hold."""
+class Poisoned(NamedTuple):
+    """What is kept of an object that cannot be understood; `why` says which fields are wrong, never what they hold."""
 
-    def __init__(self, namespace: str, name: str, uid: str, resource_version: str, why: str) -> None:
-        super().__init__(f"{namespace}/{name} cannot be understood: {why}")
-        self.namespace = namespace
-        self.name = name
-        self.uid = uid
-        self.resource_version = resource_version
-        self.why = why
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    why: str
 
     @classmethod
-    def of(cls, body: Any, error: ValidationError) -> "Unreadable":  # noqa: ANN401  as below
+    def of(cls, body: Any, error: ValidationError) -> "Poisoned":  # noqa: ANN401  as below
         metadata = body["metadata"]
         problems = error.errors(include_input=False, include_url=False)
         why = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['type']}" for problem in problems)
         return cls(metadata["namespace"], metadata["name"], metadata["uid"], metadata["resourceVersion"], why)
+
+    @property
+    def version(self) -> int:
+        return int(self.resource_version)
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name} cannot be understood: {self.why}"
+
+
+class Unreadable(ValueError):  # noqa: N818  what the object is
+    """An object cannot be understood. Keep `found` and let this go: its traceback holds the object, secrets and all."""
+
+    def __init__(self, found: Poisoned) -> None:
+        super().__init__(found)
+        self.found = found
 
 
 class GpuInstance(Wire):
@@ -48,13 +61,18 @@ class GpuInstance(Wire):
         try:
             return cls.model_validate(body)
         except ValidationError as error:
-            unreadable = Unreadable.of(body, error)
+            found = Poisoned.of(body, error)
         # Outside the handler: pydantic's error holds the object.
-        raise unreadable
+        raise Unreadable(found)
 
     @property
     def uid(self) -> str:
         return self.metadata.uid
+
+    @property
+    def version(self) -> int:
+        """Versions of one object are comparable as numbers (Kubernetes 1.35 says so; etcd always did it so)."""
+        return int(self.metadata.resource_version)
 
     @property
     def generation(self) -> int:
