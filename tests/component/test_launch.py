@@ -6,10 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from component.cluster_waiting import until
-from component.operator_parts import LAG, Parts, StartParts, W, alive
+from component.operator_parts import CLUSTER_ID, LAG, Parts, StartParts, W, alive
 from novita_operator.cluster.errors import Conflict, Unreachable
 from novita_operator.decision.situation import CallResult, CreateCall
 from novita_operator.model.claim import CLAIM_ANNOTATION, FINALIZER
+from novita_operator.model.naming import machine_name
 from novita_simulator.client import Simulator
 from stage import Cluster, OperatorProcess
 
@@ -237,7 +238,8 @@ async def test_an_answer_is_not_recorded_over_a_claim_that_has_changed_meanwhile
     await parts.poller.poll()
     launch = asyncio.create_task(parts.look())
     await asyncio.to_thread(still_novita.wait_reached, held)
-    newer = parts.claim().model_copy(update={"machine": "default-trainer-0123456789ab-zzzzzzzz", "launch": 2})
+    another = machine_name(parts.known().mark(CLUSTER_ID), "zzzzzzzz")
+    newer = parts.claim().model_copy(update={"machine": another, "launch": 2})
     cluster.patch("trainer", {"metadata": {"annotations": {CLAIM_ANNOTATION: newer.annotation()}}})
     still_novita.release(held)
     with pytest.raises(Conflict):
