@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx2
+import stamina
 
 _SHORTEST = 8
 """What is shorter would be found in innocent words."""
@@ -68,12 +69,22 @@ def check_cluster(kubeconfig: Path, vault: Vault = FED) -> None:
     headers = {"Authorization": f"Bearer {content['users'][0]['user']['token']}"}
     with httpx2.Client(base_url=cluster["server"], verify=authority, headers=headers, trust_env=False) as api:
         for path in _PATHS:
-            answer = api.get(path)
+            answer = _listed(api, path)
             if answer.status_code == httpx2.codes.NOT_FOUND:
                 continue
             for item in answer.raise_for_status().json()["items"]:
                 metadata = item["metadata"]
                 vault.check(f"{path} {metadata['namespace']}/{metadata['name']}", json.dumps(_ours(item)))
+
+
+def _listed(api: httpx2.Client, path: str) -> httpx2.Response:
+    """An API server that was just started says 429 while it opens its storage."""
+    for attempt in stamina.retry_context(on=httpx2.HTTPStatusError, attempts=None, timeout=30):
+        with attempt:
+            answer = api.get(path)
+            if answer.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+                answer.raise_for_status()
+    return answer
 
 
 def _ours(item: dict[str, Any]) -> dict[str, Any]:
