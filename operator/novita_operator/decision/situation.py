@@ -154,16 +154,20 @@ class Situation:
 
     @cached_property
     def trace(self) -> Trace | None:
-        """From the claim; without one, from what status remembers. The claim decides, status only remembers.
+        """From the claim; without one, from what status remembers. The claim decides, status only remembers."""
+        return Trace(self.claim.machine, self.instance.recorded_id) if self.claim is not None else self.told
 
-        A status that was restored from an object with another UID remembers nothing of this one.
-        """
-        if self.claim is not None:
-            return Trace(self.claim.machine, self.instance.recorded_id)
+    @cached_property
+    def told(self) -> Trace | None:
+        """What status remembers; one that was restored from an object with another UID remembers nothing of this."""
         status = self.instance.status
         if status.machine_name is None or not is_named_for(status.machine_name, self.uid):
             return None
         return Trace(status.machine_name, status.instance_id)
+
+    def is_overtaken(self, claim: Claim) -> bool:
+        """Whether status tells of a later launch: then somebody put the claim back."""
+        return claim.launch < (self.instance.status.launches or 0)
 
     @cached_property
     def was_recorded(self) -> bool:

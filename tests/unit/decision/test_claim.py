@@ -73,6 +73,13 @@ def uncertain(action: Action | None = None, **fields: Any) -> Decision:
     )
 
 
+LATER_LAUNCH = Decision(
+    ReadAlone(OTHER_NAME, "m-1", BOOT - 1),
+    Reason.LAUNCH_UNCERTAIN,
+    "The claim is lost: looking for the machine in status.",
+)
+
+
 def found(machine_id: str = "m-1") -> Decision:
     return Decision(Record(machine_id), Reason.STARTING, COMING_UP_NOTE, again=0.0)
 
@@ -86,6 +93,16 @@ def found(machine_id: str = "m-1") -> Decision:
             id="a lost finalizer is put back with the claim",
         ),
         pytest.param(STRIPPED, put_back(claim()), id="a claim that this process saw is put back as it was"),
+        pytest.param(
+            situation(instance(status=recorded(machineName=OTHER_NAME, launches=2)), remembered=claim()),
+            LATER_LAUNCH,
+            id="a claim that is older than the launch in status is not put back over it",
+        ),
+        pytest.param(
+            situation(instance(status=recorded(launches=2)), remembered=claim(), fleet=fleet(machine())),
+            put_back(claim()),
+            id="unless its machine is there",
+        ),
         pytest.param(
             situation(
                 instance(finalizer=True),

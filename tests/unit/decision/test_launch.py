@@ -22,10 +22,10 @@ from build import (
     situation,
     spec,
 )
-from novita_operator.decision.actions import AwaitList, Decision, Launch, ReadKin, ReadMarket, Rest
+from novita_operator.decision.actions import AwaitList, Decision, Launch, ReadAlone, ReadKin, ReadMarket, Rest
 from novita_operator.decision.decide import decide
 from novita_operator.decision.rules.launch import launch
-from novita_operator.decision.situation import Account, CallResult, CreateCall, Hold, Situation
+from novita_operator.decision.situation import Account, CallResult, CreateCall, Hold, Reading, Situation
 from novita_operator.model.machine import MachineState
 from novita_operator.model.market import Market, Offer, Shelf
 from novita_operator.model.reasons import Reason
@@ -34,6 +34,10 @@ from novita_operator.model.status import Placement
 
 OFFER = Offer("4090.16c62g", "RTX 4090 24GB", REGION.id, REGION.name, BillingMode.SPOT, 1, Decimal("0.18"))
 GONE = instance(claim=claim(), status=recorded(instanceId=None))
+
+
+RESTORED = instance(claim=claim(), status=recorded(machineName=OTHER_NAME, instanceId="m-2", launches=2))
+"""Somebody put an older claim back."""
 
 
 def launches(number: int, retry: int = 0) -> Decision:
@@ -120,6 +124,20 @@ ANOTHER = Decision(Rest(), Reason.DUPLICATE, "Another machine with this resource
             situation(GONE, proved_gone=NAME, version_read=BOOT, market=market()),
             launches(2, retry=1),
             id="a claim whose machine is proved absent needs no newer list",
+        ),
+        pytest.param(
+            situation(RESTORED, proved_gone=NAME, market=market()),
+            Decision(
+                ReadAlone(OTHER_NAME, "m-2", BOOT - 1),
+                Reason.LAUNCH_UNCERTAIN,
+                f"The claim is older than the launch of {OTHER_NAME}.",
+            ),
+            id="where status tells of a later launch than the claim, that machine is looked for too",
+        ),
+        pytest.param(
+            situation(RESTORED, proved_gone=NAME, alone=Reading(OTHER_NAME, BOOT - 1, None), market=market()),
+            launches(3),
+            id="and when it is absent as well, the next launch may follow",
         ),
         pytest.param(
             situation(GONE, proved_gone=NAME, trace_seen=BOOT - 0.5, market=market()),

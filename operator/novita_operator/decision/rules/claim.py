@@ -23,8 +23,9 @@ def lost_claim(s: Situation) -> Decision | None:
     if s.claim is not None:
         return None if s.instance.has_finalizer else _put_back(s.claim)
     shown = {machine.name for machine in s.ours if not _goes(s, machine)}
-    if s.remembered is not None and (not shown or s.remembered.machine in shown):
-        return _put_back(s.remembered)
+    remembered = s.remembered
+    if remembered is not None and (remembered.machine in shown or not (shown or s.is_overtaken(remembered))):
+        return _put_back(remembered)
     if s.ours:
         return _put_back(_rebuilt(s, _most_likely(s)))
     if s.trace is None or is_absent(s, s.trace):

@@ -1,11 +1,11 @@
 """Wanted and not there: choose an offer, then claim and create."""
 
-from novita_operator.decision.absence import look_for_kin
+from novita_operator.decision.absence import find_out, is_absent, look_for_kin
 from novita_operator.decision.actions import AwaitList, Decision, Launch, ReadMarket, Rest
 from novita_operator.decision.choose import choose
 from novita_operator.decision.rules import retries
 from novita_operator.decision.situation import CallResult, Situation
-from novita_operator.model.claim import MOST_LAUNCHES
+from novita_operator.model.claim import MOST_LAUNCHES, Claim
 from novita_operator.model.reasons import Reason
 
 
@@ -26,8 +26,15 @@ def _not_safe(s: Situation) -> Decision | None:
     if s.fleet.begun < _must_be_listed_since(s):
         return Decision(AwaitList(), Reason.LAUNCHING, "Waiting for a list of the machines at Novita.", quiet=True)
     if s.claim is not None:
-        return None
+        return _told_of_later(s, s.claim)
     return look_for_kin(s, Reason.LAUNCHING, "Making sure that no machine was launched before.")
+
+
+def _told_of_later(s: Situation, claim: Claim) -> Decision | None:
+    """Where status tells of a later launch than the claim, that machine too must be proved absent."""
+    if s.told is None or not s.is_overtaken(claim) or is_absent(s, s.told):
+        return None
+    return find_out(s, s.told, Reason.LAUNCH_UNCERTAIN, f"The claim is older than the launch of {s.told.name}.")
 
 
 def _must_be_listed_since(s: Situation) -> float:
