@@ -71,8 +71,8 @@ def eventually(look: Callable[[], T], what: str, seconds: float = PATIENCE) -> T
 
 
 def install_crd(plane: ControlPlane) -> None:
-    """The checked-in CRD, served."""
-    plane.kubectl("apply", "--server-side", "-f", str(CRD))
+    """The checked-in CRD, served, whoever wrote it last."""
+    plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
     plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRD))
 
 

@@ -11,7 +11,7 @@ import pytest
 from component.operator_fixtures import FOREIGN, StartOperator
 from controlplane.plane import ControlPlane
 from novita_simulator.client import Simulator
-from stage import BRISK, KEY, Cluster, OperatorProcess, eventually, install_account
+from stage import BRISK, KEY, Cluster, OperatorProcess, eventually, install_account, install_crd
 
 pytestmark = pytest.mark.server
 
@@ -130,7 +130,7 @@ def test_a_poisoned_object_hurts_only_itself(
     try:
         eventually(lambda: accepts(cluster, "poisoned", "Sleeping"), "the laxer CRD is served")
     finally:
-        plane.kubectl("replace", "--force=false", "-f", "-", input=without_version(plane, crd))
+        install_crd(plane)
     operator = start_operator()
     cluster.apply("healthy")
     cluster.wait("healthy", "Ready")
@@ -197,11 +197,3 @@ def accepts(cluster: Cluster, name: str, power: str) -> bool:
     }
     cluster.kubectl("create", "-f", "-", input=json.dumps(body), check=False)
     return name in cluster.names()
-
-
-def without_version(plane: ControlPlane, crd: str) -> str:
-    """The CRD as it was, to be put in the place of the one that is there now."""
-    body = json.loads(crd)
-    now = json.loads(plane.kubectl("get", "crd", body["metadata"]["name"], "-o", "json").stdout)
-    body["metadata"]["resourceVersion"] = now["metadata"]["resourceVersion"]
-    return json.dumps(body)
