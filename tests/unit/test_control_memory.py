@@ -105,7 +105,10 @@ def test_a_create_call_is_forgotten_when_another_claim_follows_its_own_and_only_
 
 
 def test_to_forget_what_is_not_known_is_nothing():
-    Stage().memory.forget(UID)
+    stage = Stage()
+    stage.at(100, instance(resourceVersion="1"))
+    stage.memory.forget("uid-2")
+    assert set(stage.memory.entries) == {UID}
 
 
 @pytest.mark.parametrize(

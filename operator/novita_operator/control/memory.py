@@ -17,7 +17,7 @@ from novita_operator.model.machine import Fleet
 from novita_operator.model.market import Market, Shelf
 from novita_operator.model.resource import PowerState
 
-_SHORTEST_SECRET = 8
+_LONGER_THAN_WORDS = 8
 
 
 class Sight(StrEnum):
@@ -200,7 +200,7 @@ class Memory:
     def secrets(self) -> Iterator[str]:
         """Values of the environments that Novita was given; short ones are words that may stand anywhere."""
         for instance in self.instances():
-            yield from (variable.value for variable in instance.spec.env if len(variable.value) >= _SHORTEST_SECRET)
+            yield from (variable.value for variable in instance.spec.env if len(variable.value) >= _LONGER_THAN_WORDS)
 
     def instances(self) -> Iterator[GpuInstance]:
         return (entry.instance for entry in self.entries.values())

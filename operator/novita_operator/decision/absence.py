@@ -17,7 +17,7 @@ def is_absent(s: Situation, trace: Trace) -> bool:
     """Whether the machine is proved not to be there."""
     if s.fleet is None or _is_shown(s.fleet, trace, s.uid):
         return False
-    if s.proved_gone == trace.name or _is_removed(s, trace):
+    if s.proved_gone == trace.name or trace.machine_id in s.fleet.machines:  # there, and not shown: it says `removed`
         return True
     return (
         s.alone is not None
@@ -69,12 +69,6 @@ def _is_shown(fleet: Fleet, trace: Trace, uid: str) -> bool:
     return any(
         machine.name == trace.name and machine.state is not MachineState.REMOVED for machine in fleet.made_for(uid)
     )
-
-
-def _is_removed(s: Situation, trace: Trace) -> bool:
-    """Whether Novita itself says `removed` of this very machine."""
-    shown = s.fleet.machines.get(trace.machine_id or "") if s.fleet else None
-    return shown is not None
 
 
 def _was_just_shown_alone(s: Situation, trace: Trace) -> bool:
