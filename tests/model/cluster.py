@@ -1,0 +1,157 @@
+"""The API server in the model: paths and JSON, versions and conflicts, finalizers, and users who do as they like."""
+
+from collections.abc import Callable
+from typing import Any
+
+from build import NOW, spec
+from novita_operator.cluster.connection import Json
+from novita_operator.cluster.errors import Conflict, Gone
+from novita_operator.model.claim import PAUSED_ANNOTATION
+from novita_operator.model.instance import GpuInstance
+from novita_operator.model.resource import PLURAL
+
+
+class Cluster:
+    """Objects by name, and the keys of the one ConfigMap.
+
+    Told of what happens: `written`, with the object before and after a call of ours; `changed`, with the UID of an
+    object that a user changed; `news`, after every event that a watch would bring.
+    """
+
+    def __init__(
+        self,
+        written: Callable[[GpuInstance, GpuInstance], None],
+        changed: Callable[[str], None],
+        news: Callable[[], None],
+    ) -> None:
+        self.objects: dict[str, Json] = {}
+        self.past: list[Json] = []
+        self.retained: set[str] = set()
+        self._written = written
+        self._changed = changed
+        self._news = news
+        self._wanted_anew: set[str] = set()
+        self._version = 0
+        self._uids = 0
+
+    def by_uid(self, uid: str) -> GpuInstance | None:
+        found = next((body for body in self.objects.values() if body["metadata"]["uid"] == uid), None)
+        return None if found is None else GpuInstance.read(found)
+
+    def instances(self) -> list[GpuInstance]:
+        return [GpuInstance.read(body) for body in self.objects.values()]
+
+    # What clients ask.
+
+    def get(self, path: str) -> Json:
+        if "/configmaps/" in path:
+            if not self.retained:
+                raise Gone(path)
+            return {"data": dict.fromkeys(self.retained, "")}
+        if path.endswith(f"/{PLURAL}"):
+            return {"items": [{"metadata": dict(body["metadata"])} for body in self.objects.values()], "metadata": {}}
+        return self._object(path.rsplit("/", 1)[-1])
+
+    def create(self, body: Json) -> Json:
+        self.retained |= body["data"].keys()
+        return body
+
+    def merge(self, path: str, patch: Json) -> Json:
+        """The version is tested where it is given, the UID is not; only the subresource writes status."""
+        if "/configmaps/" in path:
+            if not self.retained:
+                raise Gone(path)
+            return self.create(patch)
+        name, _, status = path.partition(f"/{PLURAL}/")[2].partition("/")
+        before = self._object(name)
+        version = before["metadata"]["resourceVersion"]
+        if patch["metadata"].get("resourceVersion", version) != version:
+            raise Conflict("the object has been modified")
+        part = "status" if status else "metadata"
+        after = self._put(name, _merged(before, {part: patch[part]}))
+        self._written(GpuInstance.read(before), GpuInstance.read(after))
+        return after
+
+    # What users do.
+
+    def apply(self, name: str, like: str = "", *, with_status: bool = False) -> None:
+        """A new object; `like` the one of that name if its manifest was copied, claim and all."""
+        self._uids += 1
+        metadata = {"namespace": "default", "name": name, "uid": f"uid-{self._uids}", "generation": 1}
+        body: Json = {"metadata": metadata, "spec": spec(), "status": {}}
+        if like:
+            body["metadata"]["annotations"] = self.objects[like]["metadata"].get("annotations", {})
+            body["status"] = self.objects[like].get("status", {}) if with_status else {}
+        self._put(name, body)
+
+    def delete(self, name: str, *, anew: bool = False) -> None:
+        """`anew`: it is created again as soon as it is gone."""
+        if anew:
+            self._wanted_anew.add(name)
+        if "deletionTimestamp" not in self.objects[name]["metadata"]:
+            self._edit(name, {"metadata": {"deletionTimestamp": NOW.isoformat()}}, is_new_generation=True)
+
+    def edit_spec(self, name: str, **fields: Any) -> None:
+        self._edit(name, {"spec": fields}, is_new_generation=True)
+
+    def edit_all(self) -> None:
+        """Edits that concern nobody: they only make every version stale."""
+        for name in list(self.objects):
+            self._edit(name, {"metadata": {"labels": {"edited": str(self._version)}}})
+
+    def pause(self, name: str, *, paused: bool) -> None:
+        self._edit(name, {"metadata": {"annotations": {PAUSED_ANNOTATION: str(paused).lower()}}})
+
+    def wipe(self, name: str, *, metadata: bool, status: bool) -> None:
+        """`kubectl replace` wipes finalizers and annotations; who edits the status can wipe that."""
+        gone: Json = {"metadata": {"finalizers": [], "annotations": None}} if metadata else {}
+        self._edit(name, {**gone, "status": None} if status else gone)
+
+    def restore(self, name: str, how_far_back: int) -> None:
+        """Claim and status of an earlier version of this very object come back."""
+        body = self.objects[name]
+        past = [event["object"] for event in self.past if event["object"]["metadata"]["uid"] == body["metadata"]["uid"]]
+        old = past[-min(how_far_back, len(past))]
+        metadata = body["metadata"] | {"annotations": old["metadata"].get("annotations", {})}
+        self._put_by_user(name, body | {"metadata": metadata, "status": old.get("status", {})})
+
+    def _edit(self, name: str, patch: Json, *, is_new_generation: bool = False) -> None:
+        generation = self.objects[name]["metadata"]["generation"] + is_new_generation
+        self._put_by_user(name, _merged(_merged(self.objects[name], patch), {"metadata": {"generation": generation}}))
+
+    def _put_by_user(self, name: str, body: Json) -> None:
+        self._put(name, body)
+        self._changed(body["metadata"]["uid"])
+
+    def _object(self, name: str) -> Json:
+        if name not in self.objects:
+            raise Gone(name)
+        return self.objects[name]
+
+    def _put(self, name: str, body: Json) -> Json:
+        """Bodies are replaced and never changed, so that the past stays as it was."""
+        self._version += 1
+        body = body | {"metadata": body["metadata"] | {"resourceVersion": str(self._version)}}
+        is_gone = "deletionTimestamp" in body["metadata"] and not body["metadata"].get("finalizers")
+        self.objects[name] = body
+        self.past.append({"type": "DELETED" if is_gone else "MODIFIED", "object": body})
+        if is_gone:
+            del self.objects[name]
+            if name in self._wanted_anew:
+                self._wanted_anew.remove(name)
+                self.apply(name)
+        self._news()
+        return body
+
+
+def _merged(target: Any, patch: Any) -> Any:  # noqa: ANN401  any JSON
+    """A JSON merge patch (RFC 7386)."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merged(merged.get(key), value)
+    return merged

@@ -1,0 +1,283 @@
+"""The faults that the state machine must find, by the names that the issue gives them: each changes a real function."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+
+from build import market
+from model.process import Process
+from model.world import Finding
+from novita_operator.cloud import paging
+from novita_operator.cloud.errors import CloudError, NotDone, NotSent, Unknown
+from novita_operator.cloud.wire import Page
+from novita_operator.cluster.errors import Conflict, Unreachable
+from novita_operator.cluster.instances import Instances
+from novita_operator.control.act import Hands
+from novita_operator.control.launch import Launcher
+from novita_operator.control.orphans import Sweep
+from novita_operator.control.reconciler import Reconciler
+from novita_operator.decision import absence
+from novita_operator.decision.actions import Decision, Delete, Launch, ReadAlone, Release
+from novita_operator.decision.choose import choose
+from novita_operator.decision.order import order
+from novita_operator.decision.orphans import Orphan, judge
+from novita_operator.decision.rules import launch as launch_rule
+from novita_operator.decision.situation import CallResult, CreateCall, Reading, Situation, Trace
+from novita_operator.model.claim import CLAIM_ANNOTATION, Claim
+from novita_operator.model.instance import GpuInstance
+from novita_operator.model.machine import Fleet, Machine
+from novita_operator.model.market import Order
+from novita_operator.model.naming import machine_name
+
+# ruff: noqa: SLF001  the faults sit in the midst of the parts
+
+
+class Fault(NamedTuple):
+    """What is planted, and what the judge may find of it."""
+
+    plant: Callable[[pytest.MonkeyPatch], None]
+    findings: frozenset[Finding]
+
+
+def _instead(place: object, name: str, fault: object, *findings: Finding) -> Fault:
+    return Fault(lambda patch: patch.setattr(place, name, fault), frozenset(findings))
+
+
+def _order(launcher: Launcher, s: Situation, action: Launch) -> Order:
+    mark = s.instance.mark(s.policy.cluster_id)
+    assert s.market is not None, "it was chosen from"
+    return order(s.instance.spec, s.market, action.offer, machine_name(mark, launcher._token()), mark)
+
+
+def _launching(
+    do: Callable[[Launcher, Situation, Launch, Order], Awaitable[None]],
+) -> Callable[[Launcher, Situation, Launch], Awaitable[None]]:
+    """A `Launcher.launch` around its faulty core."""
+
+    async def launch(self: Launcher, s: Situation, action: Launch) -> None:
+        try:
+            await do(self, s, action, _order(self, s, action))
+        except NotDone as error:
+            self._setbacks.remember(s, error, action.offer.shelf)
+
+    return launch
+
+
+async def _claim_after_the_call(self: Launcher, s: Situation, action: Launch, wanted: Order) -> None:
+    async with self._cloud.admit_create() as admission:
+        entry = self._memory.entries[s.uid]
+        await self._create(entry, admission, wanted, self._memory.clock.boot() + s.policy.claim_window / 3)
+        called = entry.create_call
+        entry = await self._write(s, self._claim(s, action, wanted.name))
+        entry.create_call = called
+
+
+async def _age_from_the_answer(self: Launcher, s: Situation, action: Launch, wanted: Order) -> None:
+    async with self._cloud.admit_create() as admission:
+        entry = await self._write(s, self._claim(s, action, wanted.name))
+        await self._create(entry, admission, wanted, self._memory.clock.boot() + s.policy.claim_window / 3)
+
+
+async def _limiter_behind_the_last_check(self: Launcher, s: Situation, action: Launch, wanted: Order) -> None:
+    began = self._memory.clock.boot()
+    entry = await self._write(s, self._claim(s, action, wanted.name))
+    if self._memory.clock.boot() >= began + s.policy.claim_window / 3:
+        raise NotSent("the claim grew too old")
+    entry.create_call = CreateCall(wanted.name, CallResult.UNCERTAIN)
+    async with self._cloud.admit_create() as admission:
+        try:
+            machine_id = await admission.create(wanted, lambda: None)
+        except Unknown:
+            return
+    entry.create_call = CreateCall(wanted.name, CallResult.CREATED, machine_id)
+
+
+def _old_claim_taken_for_its_own(patch: pytest.MonkeyPatch) -> None:
+    """Whoever wrote a claim without an outcome, it is called for while it is young."""
+    step = Reconciler.step
+
+    async def faulty(self: Reconciler, uid: str) -> None:
+        memory = self._memory
+        entry = memory.entries[uid]
+        claim, age = entry.instance.claim, self._memory.policy.claim_window / 3
+        is_open = claim is not None and entry.create_call is None and entry.instance.recorded_id is None
+        if claim is not None and is_open and (memory.clock.now() - claim.at).total_seconds() < age:
+            launcher = self._hands._launcher
+            s, too_late = memory.situation(uid, market()), memory.clock.boot() + age
+            offer = choose(s.instance.spec, market(), "", {}, s.now).offer
+            assert offer is not None, "there is stock"
+            mark = s.instance.mark(s.policy.cluster_id)
+            wanted = order(s.instance.spec, market(), offer, claim.machine, mark)
+            async with launcher._cloud.admit_create() as admission:
+                try:
+                    await launcher._create(entry, admission, wanted, too_late)
+                except NotDone:
+                    return
+        await step(self, uid)
+
+    patch.setattr(Reconciler, "step", faulty)
+
+
+async def _what_came_of_the_list(fetch: Callable[[int], Awaitable[Page]]) -> tuple[Machine, ...]:
+    """A page that fails ends the list, and what came before it is believed."""
+    found: dict[str, Machine] = {}
+    for number in range(100):
+        try:
+            page = await fetch(number)
+        except CloudError:
+            break
+        found |= {machine.id: machine for machine in page.machines}
+        if len(found) >= page.total:
+            break
+    return tuple(found.values())
+
+
+async def _no_second_reading(self: Hands, s: Situation, look: ReadAlone) -> None:
+    self._memory.entries[s.uid].alone = Reading(look.name, look.after_list, None)
+
+
+async def _second_reading_is_a_list(self: Hands, s: Situation, look: ReadAlone) -> None:
+    """An item can slip between its pages as in the first."""
+    shown = Fleet.of(await self._cloud.machines(), cluster_id=s.policy.cluster_id, begun=0).made_for(s.uid)
+    found = next((machine for machine in shown if machine.name == look.name), None)
+    self._memory.entries[s.uid].alone = Reading(look.name, look.after_list, found)
+
+
+def _counts_from(*, window: bool, lag: bool) -> Callable[[Situation, Trace], float]:
+    def counts_from(s: Situation, trace: Trace) -> float:
+        acknowledged = s.deleted.get(trace.machine_id or "")
+        if acknowledged is not None:
+            return acknowledged
+        return s.trace_seen + s.policy.claim_window * window + s.policy.list_lag * lag
+
+    return counts_from
+
+
+def _first_claim_without_a_look(s: Situation) -> Decision | None:
+    return _not_safe(s) if s.claim is not None or s.fleet is None or s.ours else None
+
+
+_not_safe = launch_rule._not_safe
+
+
+def _record_repeated(patch: pytest.MonkeyPatch) -> None:
+    """After a conflict the same patch is sent again, with the newer version."""
+    write = Instances.write_status
+
+    async def again(self: Instances, instance: GpuInstance, status: Mapping[str, Any]) -> GpuInstance:
+        try:
+            return await write(self, instance, status)
+        except Conflict:
+            fresh = await self.read(instance.metadata.namespace, instance.metadata.name)
+            return await write(self, fresh, status)
+
+    patch.setattr(Instances, "write_status", again)
+
+
+def _finalizer_removal_repeated(patch: pytest.MonkeyPatch) -> None:
+    release = Instances.release
+
+    async def again(self: Instances, instance: GpuInstance) -> None:
+        try:
+            await release(self, instance)
+        except (Conflict, Unreachable):
+            await release(self, await self.read(instance.metadata.namespace, instance.metadata.name))
+
+    patch.setattr(Instances, "release", again)
+
+
+def _finalizer_dropped_unacknowledged(patch: pytest.MonkeyPatch) -> None:
+    """The delete call went out; that it was not answered does not hold up the release."""
+    delete = Hands._delete
+
+    async def faulty(self: Hands, s: Situation, d: Decision, action: Delete) -> None:
+        try:
+            await delete(self, s, d, action)
+        except Unknown:
+            if s.instance.is_deleting:
+                await self._release(s, d, Release())
+            raise
+
+    patch.setattr(Hands, "_delete", faulty)
+
+
+def _tokens_that_come_back(patch: pytest.MonkeyPatch) -> None:
+    """Every run draws the same."""
+    born = Process.__init__
+
+    def faulty(self: Process, *args: Any) -> None:
+        born(self, *args)
+        tokens = iter(range(10**6))
+        self.launcher._token = lambda: f"{next(tokens):08d}"
+
+    patch.setattr(Process, "__init__", faulty)
+
+
+def _any_claim(cls: type[Claim], annotations: dict[str, str], uid: str) -> Claim | None:
+    """A claim counts for the object that bears it, whichever UID stands in it."""
+    text = annotations.get(CLAIM_ANNOTATION)
+    return None if text is None else cls.model_validate_json(text).model_copy(update={"uid": uid})
+
+
+async def _objects_before_machines(self: Sweep) -> tuple[Orphan, ...]:
+    living = await self._instances.versions(None)
+    fleet = Fleet.of(await self._cloud.machines(), cluster_id=self._cluster_id, begun=0)
+    return judge(fleet, living, (), await self._retained.ids())
+
+
+def _sweep_from_memory(patch: pytest.MonkeyPatch) -> None:
+    born = Process.__init__
+
+    def faulty(self: Process, *args: Any) -> None:
+        born(self, *args)
+
+        async def known(_: str | None) -> dict[str, Any]:
+            return dict.fromkeys(self.memory.entries)
+
+        patch.setattr(self.sweep._instances, "versions", known)
+
+    patch.setattr(Process, "__init__", faulty)
+
+
+_DOUBLE, _LEFT = Finding.DOUBLE, Finding.LEFT_BEHIND
+_BACK_AGAIN = frozenset({_DOUBLE, _LEFT, Finding.UNTRUE, Finding.UNREST})
+
+FAULTS: Mapping[str, Fault] = {
+    "claim written after the call": _instead(Launcher, "launch", _launching(_claim_after_the_call), _DOUBLE, _LEFT),
+    "list lag ignored": _instead(absence, "counts_from", _counts_from(window=True, lag=False), _DOUBLE, _LEFT),
+    "W not waited": _instead(absence, "counts_from", _counts_from(window=False, lag=True), _DOUBLE, _LEFT),
+    "absence concluded from a partial list": _instead(
+        paging, "whole_list", _what_came_of_the_list, _DOUBLE, _LEFT, Finding.UNTRUE
+    ),
+    "absence concluded from one list": _instead(
+        Hands, "_read_alone", _no_second_reading, _DOUBLE, _LEFT, Finding.UNTRUE
+    ),
+    "the claim's age counted from its answer": _instead(
+        Launcher, "launch", _launching(_age_from_the_answer), _DOUBLE, _LEFT
+    ),
+    "the limiter behind the last check": _instead(
+        Launcher, "launch", _launching(_limiter_behind_the_last_check), _DOUBLE, _LEFT
+    ),
+    "a restarted process that takes an old claim for its own": Fault(
+        _old_claim_taken_for_its_own, frozenset({_DOUBLE, _LEFT})
+    ),
+    "the record trusted over the claim": _instead(
+        GpuInstance, "recorded_id", property(lambda self: self.status.instance_id if self.claim else None), *_BACK_AGAIN
+    ),
+    "a record repeated on a newer version": Fault(_record_repeated, frozenset({_DOUBLE, _LEFT, Finding.UNTRUE})),
+    "a finalizer removal repeated on a newer version": Fault(_finalizer_removal_repeated, frozenset({_LEFT})),
+    "a first claim without a look at the fleet": _instead(
+        launch_rule, "_not_safe", _first_claim_without_a_look, _DOUBLE, _LEFT
+    ),
+    "finalizer dropped after a delete that was not acknowledged": Fault(
+        _finalizer_dropped_unacknowledged, frozenset({_LEFT})
+    ),
+    "launch tokens that come back": Fault(_tokens_that_come_back, _BACK_AGAIN),
+    "an item that slipped between pages": _instead(
+        Hands, "_read_alone", _second_reading_is_a_list, _DOUBLE, _LEFT, Finding.UNTRUE
+    ),
+    "a claim copied from another object": _instead(Claim, "read", classmethod(_any_claim), *_BACK_AGAIN),
+    "a sweep that reads objects before machines": _instead(Sweep, "look", _objects_before_machines, Finding.WRONGED),
+    "a sweep that reads from memory": Fault(_sweep_from_memory, frozenset({Finding.WRONGED})),
+}

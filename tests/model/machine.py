@@ -1,0 +1,381 @@
+"""The state machine: what can happen, in any order, and how all must end.
+
+A step of an example is coarse: somebody does something, a mishap is laid out for the next call of a kind, time passes
+for one process or both, and what hangs may go on. So a process that freezes between two calls, with minutes of others'
+work in between, is one step away from anywhere, and not thirty.
+"""
+
+import asyncio
+import logging
+from typing import NamedTuple
+
+from hypothesis import note
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from model.cloud import Landing, Removal, Trouble, Weather
+from model.line import Kind, Mishap
+from model.process import Process, clock
+from model.world import Finding, World
+from novita_operator.control.clock import Clock
+from novita_operator.model.reasons import Reason
+from virtual_time import VirtualTimeLoop
+
+NAMES = ("a", "b")
+_WATCH = 1.0
+_ROUND = 15.0
+_ROUNDS_TO_REST = 100
+_STILL_ROUNDS = 4
+
+
+class Then(NamedTuple):
+    """What comes after something was done: mishaps await, time passes for some, and what hangs may go on.
+
+    `wiped`: in the last moment before that, somebody replaces all objects, with their status if it is `both`.
+    """
+
+    mishaps: tuple[tuple[Kind, Mishap], ...]
+    seconds: float
+    who: slice
+    wiped: str
+    hangs_end: bool
+
+
+_BOTH, _FIRST, _SECOND = slice(None), slice(1), slice(1, None)
+_SPANS = (0, 0, 2, 11, 22, 42, 75, 75, 75, 150)
+"""Seconds: nothing; the list lag; W/3; a late landing; W + list lag, and more; the longest pause between launches."""
+_HANGS = (Mishap.HANGS_BEFORE, Mishap.HANGS_AFTER)
+_ENDS = tuple(mishap for mishap in Mishap if mishap not in _HANGS)
+_SLOW_LINE = (
+    (Kind.ADMIT, Mishap.SLOW_TO_GO),
+    (Kind.CLAIM, Mishap.SLOW_ANSWER),
+    (Kind.CREATE, Mishap.SLOW_TO_GO),
+    (Kind.RECORD, Mishap.CRASH_BEFORE),
+)
+"""A launch that takes as long as it may, and of which nobody hears."""
+_OUTLIVED = tuple(((kind, Mishap.HANGS_BEFORE),) for kind in (Kind.RECORD, Kind.RECORD, Kind.RELEASE, Kind.CLAIM))
+"""Writes that go out when another process has long gone on."""
+_BIRTH = (Kind.CLAIM, Kind.CREATE, Kind.RECORD)
+_DEATH = (Kind.DELETE, Kind.RELEASE)
+
+
+def _then(*kinds: Kind) -> st.SearchStrategy[Then]:
+    """Mishaps mostly of these kinds."""
+    kind = st.sampled_from([*kinds * (30 // len(kinds)), *Kind])
+    who = st.sampled_from([_BOTH, _BOTH, _BOTH, _FIRST, _SECOND])
+    seconds, long = st.sampled_from(_SPANS), st.sampled_from(_SPANS[3:])
+    hanging, ending = st.tuples(kind, st.sampled_from(_HANGS)), st.tuples(kind, st.sampled_from(_ENDS))
+    wiped, mostly, no = (
+        st.sampled_from(["", "", "", "metadata", "both"]),
+        st.sampled_from([True, True, False]),
+        st.just(""),
+    )
+    return (
+        st.builds(Then, st.just(()), seconds, who, wiped, st.booleans())
+        | st.builds(Then, st.tuples(ending), seconds, who, no, st.booleans())
+        | st.builds(Then, st.tuples(hanging), long, who, wiped, mostly)
+        | st.builds(Then, st.just(_SLOW_LINE), long, who, no, mostly)
+        | st.builds(Then, st.sampled_from(_OUTLIVED), st.sampled_from(_SPANS[6:]), who, wiped, st.just(value=True))
+    )
+
+
+def either(*equals: st.SearchStrategy[Then]) -> st.SearchStrategy[Then]:
+    """As often the one as the other, however many branches each has; `|` counts branches."""
+    return st.sampled_from(equals).flatmap(lambda chosen: chosen)
+
+
+one = st.sampled_from([0, -1])
+anything, birth, death = _then(*_BIRTH, *_DEATH), _then(*_BIRTH), _then(*_DEATH)
+unseen = st.builds(
+    Then,
+    st.just(()),
+    st.sampled_from([22, 22, 42, 75]),
+    st.sampled_from([_FIRST, _SECOND]),
+    st.sampled_from(["metadata", "both", "both"]),
+    st.booleans(),
+)
+"""One process freezes, and does not see what the other does, nor that it is wiped."""
+unanswered = st.builds(
+    Then,
+    st.sampled_from([Mishap.LOST_BEFORE, Mishap.LATE, Mishap.LOST_AFTER]).map(lambda lost: ((Kind.DELETE, lost),)),
+    st.sampled_from([22, 42]),
+    st.just(_BOTH),
+    st.just(""),
+    st.booleans(),
+)
+quiet = st.builds(Then, st.just(()), st.sampled_from([42, 75]), st.just(_BOTH), st.just(""), st.booleans())
+landings = st.sampled_from([Landing.AT_ONCE, *Landing, Landing.AT_THE_LAST_MOMENT])
+births = st.sampled_from([*(("landing", landing) for landing in Landing), ("slow_start", True), ("slow_start", False)])
+troubles = st.sampled_from([*Trouble, Trouble.BAD_PAGE, Trouble.SLIP, Trouble.SLIP])
+delays = st.sampled_from([*(("removal", each) for each in Removal), *(("lags", lags) for lags in (True, True, False))])
+wishes = st.sampled_from(
+    [
+        ("powerState", "Running"),
+        ("powerState", "Running"),
+        ("powerState", "Stopped"),
+        ("deletionPolicy", "Retain"),
+        ("deletionPolicy", "Delete"),
+        ("paused", "true"),
+        ("paused", "false"),
+        ("paused", "false"),
+    ]
+)
+
+
+class Host:
+    """A computer on which one process runs after the other."""
+
+    def __init__(self, world: World, name: str, of_here: Clock) -> None:
+        self._world = world
+        self._name = name
+        self._clock = of_here
+        self.process = Process(world, name, of_here, self.restart)
+
+    def restart(self) -> None:
+        self.process.die()
+        self.process = Process(self._world, self._name, self._clock, self.restart)
+
+    def hear(self) -> None:
+        self.process.hear()
+
+    def watch(self, *, works: bool) -> None:
+        if works and not self.process.watches:
+            self.process.relist()
+        self.process.watches = works
+
+    def freeze(self) -> None:
+        self.process.line.awake.clear()
+
+    def thaw(self) -> None:
+        """The watch did not outlive it."""
+        self.process.line.awake.set()
+        if self.process.watches:
+            self.process.relist()
+
+
+class _Broken(logging.Handler):
+    """A step that ends with an error that nobody thought of is logged and tried again: a finding all the same."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(logging.ERROR)
+        self._world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            self._world.finds(Finding.BROKEN, repr(record.exc_info[1]))
+
+
+class Protocol(RuleBasedStateMachine):
+    """Two names, one cloud, one or two processes that do not know of each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner(loop_factory=VirtualTimeLoop)
+        loop = self.runner.get_loop()
+        self.hosts: tuple[Host, ...] = ()
+        self.world = World(loop, self._news)
+        self.cloud, self.cluster, self.plan = self.world.cloud, self.world.cluster, self.world.plan
+        self._handler = _Broken(self.world)
+        self._logger = logging.getLogger("novita_operator")
+        self._logger.addHandler(self._handler)
+
+    def _news(self) -> None:
+        for host in self.hosts:
+            self.runner.get_loop().call_later(_WATCH, host.hear)
+
+    @initialize(
+        skew=st.sampled_from([0, 7, -7]),
+        processes=st.sampled_from([1, 2, 2, 2]),
+        landing=landings,
+        slow_start=st.sampled_from([False, False, False, True]),
+        lags=st.booleans(),
+        trouble=st.sampled_from([Trouble.NONE] * 4 + [Trouble.BAD_PAGE]),
+        then=birth,
+    )
+    def begin(
+        self, skew: int, processes: int, landing: Landing, *, slow_start: bool, lags: bool, trouble: Trouble, then: Then
+    ) -> None:
+        """The clocks of two computers need not agree."""
+        self.cloud.weather = Weather(landing, trouble=trouble, lags=lags, slow_start=slow_start)
+        time = self.world.time
+        clocks = {"A": clock(time, boot=1000.0, wall=0), "B": clock(time, boot=77000.0, wall=skew)}
+
+        async def start() -> None:
+            self.hosts = tuple(Host(self.world, name, each) for name, each in list(clocks.items())[:processes])
+
+        self.runner.run(start())
+        self.cluster.apply("a")
+        self.then(then)
+
+    # Processes.
+
+    @rule(then=either(birth, quiet))
+    def time_passes(self, then: Then) -> None:
+        self.then(then)
+
+    @rule(which=one, what=st.sampled_from(["restarts", "is deaf", "hears"]), then=anything)
+    def a_process(self, which: int, what: str, then: Then) -> None:
+        host = self.hosts[which]
+
+        async def happens() -> None:
+            if what == "restarts":
+                host.restart()
+            else:
+                host.watch(works=what == "hears")
+
+        self.runner.run(happens())
+        self.then(then)
+
+    # Novita.
+
+    @rule(turn=births, then=birth)
+    def machines_come(self, turn: tuple[str, object], then: Then) -> None:
+        setattr(self.cloud.weather, *turn)
+        self.then(then)
+
+    @rule(trouble=troubles, then=either(anything, quiet))
+    def lists_have_trouble(self, trouble: Trouble, then: Then) -> None:
+        self.cloud.weather.trouble = trouble
+        self.then(then)
+
+    @rule(turn=delays, then=anything)
+    def lists_and_deletes_take_time(self, turn: tuple[str, object], then: Then) -> None:
+        setattr(self.cloud.weather, *turn)
+        self.then(then)
+
+    @precondition(lambda self: self.cloud.billed())
+    @rule(what=st.sampled_from(["vanishes", "vanishes", "exits", "is reclaimed"]), which=one, then=anything)
+    def a_machine(self, what: str, which: int, then: Then) -> None:
+        machine = self.cloud.billed()[which]
+        if what == "vanishes":
+            self.cloud.vanish(machine.id)
+        else:
+            self.cloud.exit(machine.id, reclaimed=what == "is reclaimed")
+        self.then(then)
+
+    # Users.
+
+    @precondition(lambda self: len(self.cluster.objects) < len(NAMES))
+    @rule(
+        how=st.sampled_from(["anew", "anew", "as a copy", "as a copy with status", "as a copy with status"]),
+        hangs=st.sampled_from([None, Kind.SWEEP_MACHINES, Kind.SWEEP_OBJECTS]),
+        is_heard=st.booleans(),
+        then=either(birth, unseen, quiet),
+    )
+    def a_user_creates(self, how: str, hangs: Kind | None, *, is_heard: bool, then: Then) -> None:
+        """What is missing, perhaps as a copy of what is there; perhaps amid a sweep, or a broken watch."""
+        if not is_heard:
+            self.hosts[0].watch(works=False)
+        if hangs is not None:
+            self.plan.mishaps[hangs] = Mishap.HANGS_AFTER
+            self.go_on(_UNTIL_A_SWEEP)
+        like = next(iter(self.cluster.objects), "") if how != "anew" else ""
+        name = next(name for name in NAMES if name not in self.cluster.objects)
+        self.cluster.apply(name, like, with_status=how == "as a copy with status")
+        self.then(then)
+
+    @precondition(lambda self: self.cluster.objects)
+    @rule(which=one, anew=st.booleans(), then=either(death, unanswered))
+    def a_user_deletes(self, which: int, anew: bool, then: Then) -> None:  # noqa: FBT001
+        self.cluster.delete(self.name(which), anew=anew)
+        self.then(then)
+
+    @precondition(lambda self: self.cluster.objects)
+    @rule(which=one, what=st.sampled_from(["metadata", "status", "both", "both"]), unseen=st.booleans(), then=anything)
+    def a_user_wipes(self, which: int, what: str, unseen: bool, then: Then) -> None:  # noqa: FBT001
+        """`kubectl replace`, a restore; unseen, if no operator runs meanwhile."""
+        self.cluster.wipe(self.name(which), metadata=what != "status", status=what != "metadata")
+
+        async def restart() -> None:
+            for host in self.hosts:
+                host.restart()
+
+        if unseen:
+            self.runner.run(restart())
+        self.then(then)
+
+    @precondition(lambda self: self.cluster.objects)
+    @rule(which=one, how_far_back=st.integers(1, 12), then=birth)
+    def a_user_restores(self, which: int, how_far_back: int, then: Then) -> None:
+        self.cluster.restore(self.name(which), how_far_back)
+        self.then(then)
+
+    @precondition(lambda self: self.cluster.objects)
+    @rule(which=one, wish=wishes, then=anything)
+    def a_user_wishes(self, which: int, wish: tuple[str, str], then: Then) -> None:
+        field, value = wish
+        if field == "paused":
+            self.cluster.pause(self.name(which), paused=value == "true")
+        else:
+            self.cluster.edit_spec(self.name(which), **{field: value})
+        self.then(then)
+
+    def name(self, which: int) -> str:
+        return list(self.cluster.objects)[which]
+
+    def then(self, then: Then) -> None:
+        self.plan.mishaps.update(then.mishaps)
+        frozen = [host for host in self.hosts if host not in self.hosts[then.who]]
+        for host in frozen:
+            host.freeze()
+        self.go_on(then.seconds)
+        for name in list(self.cluster.objects) if then.wiped else ():
+            self.cluster.wipe(name, metadata=True, status=then.wiped == "both")
+        self.runner.run(self._thaw(frozen))
+        if then.hangs_end:
+            self.plan.let_go()
+
+    async def _thaw(self, hosts: list[Host]) -> None:
+        for host in hosts:
+            host.thaw()
+
+    def go_on(self, seconds: float) -> None:
+        self.runner.run(asyncio.sleep(seconds))
+        if self.world.found is not None:
+            note("\n".join(self.plan.story))
+            raise self.world.found
+
+    # The end.
+
+    def teardown(self) -> None:
+        try:
+            if self.hosts and self.world.found is None:
+                self.all_becomes_calm()
+                self.all_comes_to_rest()
+        finally:
+            self._logger.removeHandler(self._handler)
+            self.runner.close()
+
+    def all_becomes_calm(self) -> None:
+        """Faults stop. People look at what is stalled, and change the spec."""
+        self.cloud.clear_up()
+        self.plan.mishaps.clear()
+        self.plan.is_calm = True
+        for name in list(self.cluster.objects):
+            self.cluster.pause(name, paused=False)
+
+        async def heal() -> None:
+            for host in self.hosts:
+                host.watch(works=True)
+            self.plan.let_go()
+
+        self.runner.run(heal())
+
+    def all_comes_to_rest(self) -> None:
+        """As wanted, and nobody writes anything for longer than a sweep takes to come."""
+        still = 0
+        for number in range(_ROUNDS_TO_REST):
+            before = self.cluster.objects.copy()
+            self.go_on(_ROUND)
+            still = still + 1 if self.cluster.objects == before and not self.world.unrest() else 0
+            if still == _STILL_ROUNDS:
+                return
+            for instance in self.cluster.instances() if number % _STILL_ROUNDS == 0 else ():
+                ready = instance.status.condition("Ready")
+                if ready is not None and ready.reason in {Reason.TOO_MANY_RETRIES, Reason.REFUSED}:
+                    self.cluster.edit_spec(instance.metadata.name)
+        self.world.finds(Finding.UNREST, str(self.world.unrest()))
+        self.go_on(0)
+
+
+_UNTIL_A_SWEEP = 46.0
