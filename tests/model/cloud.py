@@ -60,9 +60,6 @@ class Witness(Protocol):
     def landed(self, machine: Machine) -> None:
         """A machine of ours came to life."""
 
-    def omitted(self, machine: Machine) -> None:
-        """A complete list left out a machine of ours."""
-
     def sent(self, order: Order) -> float:
         """A create call was sent; the last moment at which it may land."""
 
@@ -171,15 +168,15 @@ class Cloud:
             raise NotFound("no such machine")
         return machine
 
-    def page(self, number: int, name: str | None = None) -> Page:
-        """One page of the list of all, or of those with that name (which is short: nothing slips there)."""
+    def page(self, number: int, name: str | None = None, *, exactly: bool = True) -> Page:
+        """One page of the list of all, or of those with that name or part of it (which is short: nothing slips)."""
         if self.weather.trouble is Trouble.BAD_PAGE and (number > 0 or name is not None):
             raise Unknown("502")
         shown = [machine for machine_id in self.pasts if (machine := self._seen(machine_id)) is not None]
         if name is not None:
-            shown = [machine for machine in shown if machine.name == name]
+            shown = [machine for machine in shown if machine.name == name or (not exactly and name in machine.name)]
         elif self._is_troubled(number):
-            shown = [self._slips(m) for m in shown] if self.weather.trouble is Trouble.SLIP else self._shrunk(shown)
+            shown = [self._slips(m) for m in shown] if self.weather.trouble is Trouble.SLIP else shown[:1]
         part = shown[number * _PAGE_SIZE : (number + 1) * _PAGE_SIZE]
         return Page(tuple(part), len(shown))
 
@@ -234,14 +231,7 @@ class Cloud:
         """It moved to a page that was read already; one that came meanwhile makes the total right."""
         if machine.id not in self.names:
             return machine
-        self._witness.omitted(machine)
         return foreign(id=f"instead-of-{machine.id}")
-
-    def _shrunk(self, shown: list[Machine]) -> list[Machine]:
-        for machine in shown[1:]:
-            if machine.id in self.names:
-                self._witness.omitted(machine)
-        return shown[:1]
 
     def _is_troubled(self, page: int) -> bool:
         """Whether this list lacks machines; such trouble passes by itself."""

@@ -133,8 +133,9 @@ class Cluster:
         self._version += 1
         body = body | {"metadata": body["metadata"] | {"resourceVersion": str(self._version)}}
         is_gone = "deletionTimestamp" in body["metadata"] and not body["metadata"].get("finalizers")
+        lives_on = "MODIFIED" if name in self.objects else "ADDED"
         self.objects[name] = body
-        self.past.append({"type": "DELETED" if is_gone else "MODIFIED", "object": body})
+        self.past.append({"type": "DELETED" if is_gone else lives_on, "object": body})
         if is_gone:
             del self.objects[name]
             if name in self._wanted_anew:

@@ -245,7 +245,9 @@ _BACK_AGAIN = frozenset({_DOUBLE, _LEFT, Finding.UNTRUE, Finding.UNREST})
 
 FAULTS: Mapping[str, Fault] = {
     "claim written after the call": _instead(Launcher, "launch", _launching(_claim_after_the_call), _DOUBLE, _LEFT),
-    "list lag ignored": _instead(absence, "counts_from", _counts_from(window=True, lag=False), _DOUBLE, _LEFT),
+    "list lag ignored": _instead(
+        absence, "counts_from", _counts_from(window=True, lag=False), _DOUBLE, _LEFT, Finding.UNTRUE
+    ),
     "W not waited": _instead(absence, "counts_from", _counts_from(window=False, lag=True), _DOUBLE, _LEFT),
     "absence concluded from a partial list": _instead(
         paging, "whole_list", _what_came_of_the_list, _DOUBLE, _LEFT, Finding.UNTRUE
@@ -273,7 +275,7 @@ FAULTS: Mapping[str, Fault] = {
     "finalizer dropped after a delete that was not acknowledged": Fault(
         _finalizer_dropped_unacknowledged, frozenset({_LEFT})
     ),
-    "launch tokens that come back": Fault(_tokens_that_come_back, _BACK_AGAIN),
+    "launch tokens that come back": Fault(_tokens_that_come_back, _BACK_AGAIN | {Finding.WRONGED}),
     "an item that slipped between pages": _instead(
         Hands, "_read_alone", _second_reading_is_a_list, _DOUBLE, _LEFT, Finding.UNTRUE
     ),

@@ -23,6 +23,7 @@ from virtual_time import VirtualTimeLoop
 
 NAMES = ("a", "b")
 _WATCH = 1.0
+_UP = 22.0
 _ROUND = 15.0
 _ROUNDS_TO_REST = 100
 _STILL_ROUNDS = 4
@@ -59,6 +60,11 @@ _BIRTH = (Kind.CLAIM, Kind.CREATE, Kind.RECORD)
 _DEATH = (Kind.DELETE, Kind.RELEASE)
 
 
+def either(*equals: st.SearchStrategy[Then]) -> st.SearchStrategy[Then]:
+    """As often the one as the other, however many branches each has; `|` counts branches."""
+    return st.sampled_from(equals).flatmap(lambda chosen: chosen)
+
+
 def _then(*kinds: Kind) -> st.SearchStrategy[Then]:
     """Mishaps mostly of these kinds."""
     kind = st.sampled_from([*kinds * (30 // len(kinds)), *Kind])
@@ -70,18 +76,13 @@ def _then(*kinds: Kind) -> st.SearchStrategy[Then]:
         st.sampled_from([True, True, False]),
         st.just(""),
     )
-    return (
-        st.builds(Then, st.just(()), seconds, who, wiped, st.booleans())
-        | st.builds(Then, st.tuples(ending), seconds, who, no, st.booleans())
-        | st.builds(Then, st.tuples(hanging), long, who, wiped, mostly)
-        | st.builds(Then, st.just(_SLOW_LINE), long, who, no, mostly)
-        | st.builds(Then, st.sampled_from(_OUTLIVED), st.sampled_from(_SPANS[6:]), who, wiped, st.just(value=True))
+    return either(
+        st.builds(Then, st.just(()), seconds, who, wiped, st.booleans()),
+        st.builds(Then, st.tuples(ending), seconds, who, no, st.booleans()),
+        st.builds(Then, st.tuples(hanging), long, who, wiped, mostly),
+        st.builds(Then, st.just(_SLOW_LINE), long, who, no, mostly),
+        st.builds(Then, st.sampled_from(_OUTLIVED), st.sampled_from(_SPANS[6:]), who, wiped, st.just(value=True)),
     )
-
-
-def either(*equals: st.SearchStrategy[Then]) -> st.SearchStrategy[Then]:
-    """As often the one as the other, however many branches each has; `|` counts branches."""
-    return st.sampled_from(equals).flatmap(lambda chosen: chosen)
 
 
 one = st.sampled_from([0, -1])
@@ -95,9 +96,10 @@ unseen = st.builds(
     st.booleans(),
 )
 """One process freezes, and does not see what the other does, nor that it is wiped."""
+losses = st.sampled_from([Mishap.LOST_BEFORE, Mishap.LATE, Mishap.LOST_AFTER])
 unanswered = st.builds(
     Then,
-    st.sampled_from([Mishap.LOST_BEFORE, Mishap.LATE, Mishap.LOST_AFTER]).map(lambda lost: ((Kind.DELETE, lost),)),
+    losses.map(lambda lost: ((Kind.DELETE, lost),)),
     st.sampled_from([22, 42]),
     st.just(_BOTH),
     st.just(""),
@@ -309,6 +311,76 @@ class Protocol(RuleBasedStateMachine):
         else:
             self.cluster.edit_spec(self.name(which), **{field: value})
         self.then(then)
+
+    # What takes several steps in one order, in fine weather: a plain walk comes upon it too seldom.
+
+    @precondition(lambda self: len(self.hosts) > 1 and len(self.cluster.objects) < len(NAMES))
+    @rule(unaware=one, seconds=st.sampled_from([22, 22, 42]), then=quiet)
+    def a_launch_is_wiped_unseen(self, unaware: int, seconds: float, then: Then) -> None:
+        """One process is frozen while the other launches, and goes on when nothing tells of it but Novita."""
+        self.in_fine_weather()
+        self.a_user_adds()
+        self.then(Then((), seconds, _SECOND if unaware == 0 else _FIRST, "both", hangs_end=False))
+        self.then(then)
+
+    @precondition(lambda self: len(self.hosts) > 1 and len(self.cluster.objects) < len(NAMES))
+    @rule(unaware=one, then=quiet)
+    def a_launch_is_not_heard_of(self, unaware: int, then: Then) -> None:
+        """One process launches; the other's watch is broken, while it sweeps."""
+        self.in_fine_weather()
+        self.hosts[unaware].watch(works=False)
+        self.a_user_adds()
+        self.then(then)
+
+    @precondition(lambda self: self.cluster.objects)
+    @rule(which=one, lost=losses, then=either(unanswered, quiet))
+    def a_delete_is_lost(self, which: int, lost: Mishap, then: Then) -> None:
+        """What has long been up is deleted, and Novita does not answer."""
+        self.in_fine_weather()
+        self.go_on(_UP)
+        if self.cluster.objects:
+            self.plan.mishaps[Kind.DELETE] = lost
+            self.cluster.delete(self.name(which))
+        self.then(then)
+
+    @precondition(lambda self: len(self.hosts) > 1 and len(self.cluster.objects) < len(NAMES))
+    @rule(kind=st.sampled_from([Kind.ADMIT, Kind.CLAIM, Kind.CREATE]), then=quiet)
+    def a_launch_is_overtaken(self, kind: Kind, then: Then) -> None:
+        """One process is held up in the midst of a launch until the other has long launched in its place."""
+        self.in_fine_weather()
+        self.plan.mishaps[kind] = Mishap.HANGS_BEFORE
+        self.a_user_adds()
+        self.then(Then((), 150, _BOTH, "", hangs_end=True))
+        self.then(then)
+
+    @precondition(lambda self: len(self.cluster.objects) < len(NAMES))
+    @rule(then=quiet)
+    def a_launch_takes_its_time(self, then: Then) -> None:
+        """As slow as it may be all along, and its process dies before it can tell."""
+        self.in_fine_weather()
+        self.cloud.weather.landing = Landing.AT_THE_LAST_MOMENT
+        self.a_user_adds()
+        self.then(Then(_SLOW_LINE, 150, _BOTH, "", hangs_end=False))
+        self.then(then)
+
+    @precondition(lambda self: len(self.hosts) > 1 and self.cluster.objects)
+    @rule(which=one, then=quiet)
+    def a_release_is_overtaken(self, which: int, then: Then) -> None:
+        """It goes out when another object has long had the name."""
+        self.in_fine_weather()
+        self.go_on(_UP)
+        if self.cluster.objects:
+            self.plan.mishaps[Kind.RELEASE] = Mishap.HANGS_BEFORE
+            self.cluster.delete(self.name(which), anew=True)
+        self.then(Then((), 75, _BOTH, "", hangs_end=True))
+        self.then(then)
+
+    def in_fine_weather(self) -> None:
+        self.plan.mishaps.clear()
+        self.cloud.weather = Weather()
+
+    def a_user_adds(self) -> None:
+        self.cluster.apply(next(name for name in NAMES if name not in self.cluster.objects))
 
     def name(self, which: int) -> str:
         return list(self.cluster.objects)[which]

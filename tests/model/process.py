@@ -169,9 +169,9 @@ class _Novita:
     async def machine(self, machine_id: str) -> Machine:
         return await self._line.call(Kind.ALONE, lambda: self._world.cloud.machine(machine_id))
 
-    async def machines_named(self, name: str) -> tuple[Machine, ...]:
+    async def machines_named(self, name: str, *, exactly: bool = True) -> tuple[Machine, ...]:
         return await paging.whole_list(
-            lambda number: self._line.call(Kind.ALONE, lambda: self._world.cloud.page(number, name))
+            lambda number: self._line.call(Kind.ALONE, lambda: self._world.cloud.page(number, name, exactly=exactly))
         )
 
     async def start(self, machine_id: str, fence: Fence) -> None:

@@ -6,25 +6,25 @@ The same machine, within the same budget, finds each of the faults that are plan
 import logging
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from model.faults import FAULTS
 from model.machine import Protocol
 from model.world import Found
 
+_SEED = 1
 _SHARE = 10
 _WHOLE = 100
 """Examples of the profile `whole`; one example here is a life of minutes, and worth some of a plain property."""
 
 
 def budget(*phases: Phase) -> settings:
-    """Without a database and derandomized: what is found here is found everywhere."""
+    """By a seed and without a database: what is found here is found everywhere."""
     return settings(
         max_examples=settings().max_examples * _SHARE,
         stateful_step_count=10,
         phases=phases,
-        derandomize=True,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
@@ -33,7 +33,7 @@ def budget(*phases: Phase) -> settings:
 
 
 def test_the_protocol_holds_whatever_happens() -> None:
-    run_state_machine_as_test(Protocol, settings=budget(Phase.generate, Phase.shrink))
+    run_state_machine_as_test(seed(_SEED)(Protocol), settings=budget(Phase.generate, Phase.shrink))
 
 
 @pytest.fixture(autouse=True)
@@ -54,5 +54,5 @@ def test_a_planted_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) ->
     fault = FAULTS[name]
     fault.plant(monkeypatch)
     with pytest.raises(Found) as found:
-        run_state_machine_as_test(Protocol, settings=budget(Phase.generate))
+        run_state_machine_as_test(seed(_SEED)(Protocol), settings=budget(Phase.generate))
     assert found.value.finding in fault.findings

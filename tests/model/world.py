@@ -5,6 +5,7 @@ beside another for a while. Even then the claimed one is kept, and all comes to 
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
@@ -14,10 +15,11 @@ from model.cloud import Cloud, Landing, W
 from model.cluster import Cluster
 from model.line import Plan
 from novita_operator.decision.rules.claim import ADOPTED
-from novita_operator.model.claim import Claim
+from novita_operator.model.claim import CLAIM_ANNOTATION, Claim
 from novita_operator.model.instance import GpuInstance
 from novita_operator.model.machine import Machine, MachineState
 from novita_operator.model.market import Order
+from novita_operator.model.naming import name_part
 from novita_operator.model.reasons import Reason
 
 _UP_FOR_LONG = 30.0
@@ -30,7 +32,7 @@ class Finding(StrEnum):
     LEFT_BEHIND = "a machine is left behind"
     FOREIGN = "a hand was laid on a foreign machine"
     WRONGED = "a machine was deleted that an object counts on"
-    UNTRUE = "status says what is not so"
+    UNTRUE = "status or claim says what is not so"
     UNREST = "no rest"
     BROKEN = "a step failed in a way that nobody thought of"
 
@@ -93,11 +95,6 @@ class World:
         if self.cluster.by_uid(uid) is None and machine.id not in self.cluster.retained:
             self.finds(Finding.LEFT_BEHIND, f"{machine.id} landed for {uid}, which is gone")
 
-    def omitted(self, machine: Machine) -> None:
-        """One list is all that a first claim, or a release without a claim, can go by."""
-        if machine.mark is not None and not _knows(self.cluster.by_uid(machine.mark.uid), machine.name):
-            self.excused.add(machine.name)
-
     def touched(self, machine: Machine) -> None:
         if not machine.belongs_to(CLUSTER):
             self.finds(Finding.FOREIGN, machine.id)
@@ -126,9 +123,16 @@ class World:
         claim = after.claim
         if claim is not None and claim != before.claim and claim.by != ADOPTED:
             self._launches.setdefault(claim.machine, _Launch(claim.uid, self.time()))
+        self._claimed(after)
         if before.has_finalizer and not after.has_finalizer:
             self._released(before)
         self._recorded(before, after)
+
+    def _claimed(self, after: GpuInstance) -> None:
+        """By the text itself: how the operator reads it may be what is wrong."""
+        claim = json.loads(after.metadata.annotations.get(CLAIM_ANNOTATION, "{}"))
+        if claim.get("uid") == after.uid and name_part(after.uid) not in claim["machine"]:
+            self.finds(Finding.UNTRUE, f"{after.uid} claims {claim['machine']}, which is another's")
 
     def _released(self, instance: GpuInstance) -> None:
         if not instance.is_deleting:
