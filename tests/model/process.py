@@ -29,6 +29,7 @@ from novita_operator.control.fleet import FleetPoller
 from novita_operator.control.launch import Launcher
 from novita_operator.control.memory import Memory
 from novita_operator.control.orphans import Sweep
+from novita_operator.control.poisoned import Quarantine
 from novita_operator.control.reconciler import Reconciler
 from novita_operator.control.setbacks import Setbacks
 from novita_operator.control.workqueue import WorkQueue
@@ -74,15 +75,16 @@ class Process:
             token=world.fresh_token,
         )
         hands = Hands(steps, instances, retained, recorder, self.memory, self.launcher, setbacks, may_act=_leads)
+        quarantine = Quarantine(self.memory, recorder, may_act=_leads)
         catalogue = Catalogue(steps, ttl=600, default_region="")
         self.reconciler = Reconciler(
-            self.memory, self.queue, self.poller, catalogue, hands, instances, recorder, may_act=_leads
+            self.memory, self.queue, self.poller, catalogue, hands, instances, recorder, quarantine, may_act=_leads
         )
         looks = _Novita(self.line, world, Kind.SWEEP_MACHINES, Kind.SWEEP_DELETE)
         reads = _ApiServer(self.line, world, Kind.SWEEP_OBJECTS)
         self.sweep = Sweep(looks, Instances(reads), Retained(reads, "home"), cluster_id=CLUSTER, namespaces=())
         audits = Instances(_ApiServer(self.line, world, Kind.AUDIT))
-        self.audit = Audit(audits, self.memory, self.queue, recorder, namespaces=())
+        self.audit = Audit(audits, self.memory, self.queue, quarantine, namespaces=())
         self._sweeps = partial(self.sweep.run, recorder, interval=_SWEEP, deletes=True, fence=_no_fence)
         self._tasks = [asyncio.ensure_future(self._act()), asyncio.ensure_future(self._audit())]
         for task in self._tasks:
