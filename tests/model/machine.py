@@ -7,164 +7,47 @@ work in between, is one step away from anywhere, and not thirty.
 
 import asyncio
 import logging
-from typing import NamedTuple
 
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from model.cloud import Landing, Removal, Trouble, Weather
+from model.cloud import Landing, Trouble, Weather
+from model.happenings import (
+    BOTH,
+    FIRST,
+    SECOND,
+    SLOW_LINE,
+    Then,
+    anything,
+    birth,
+    births,
+    death,
+    delays,
+    either,
+    landings,
+    losses,
+    one,
+    quiet,
+    troubles,
+    unanswered,
+    unseen,
+    wishes,
+)
+from model.host import Broken, Host
 from model.line import Kind, Mishap
-from model.process import Process, clock
+from model.process import clock
 from model.world import Finding, World
-from novita_operator.control.clock import Clock
 from novita_operator.model.reasons import Reason
 from virtual_time import VirtualTimeLoop
 
 NAMES = ("a", "b")
 _WATCH = 1.0
 _UP = 22.0
+_UNTIL_A_SWEEP = 46.0
 _ROUND = 15.0
 _ROUNDS_TO_REST = 100
 _STILL_ROUNDS = 4
-
-
-class Then(NamedTuple):
-    """What comes after something was done: mishaps await, time passes for some, and what hangs may go on.
-
-    `wiped`: in the last moment before that, somebody replaces all objects, with their status if it is `both`.
-    """
-
-    mishaps: tuple[tuple[Kind, Mishap], ...]
-    seconds: float
-    who: slice
-    wiped: str
-    hangs_end: bool
-
-
-_BOTH, _FIRST, _SECOND = slice(None), slice(1), slice(1, None)
-_SPANS = (0, 0, 2, 11, 22, 42, 75, 75, 75, 150)
-"""Seconds: nothing; the list lag; W/3; a late landing; W + list lag, and more; the longest pause between launches."""
-_HANGS = (Mishap.HANGS_BEFORE, Mishap.HANGS_AFTER)
-_ENDS = tuple(mishap for mishap in Mishap if mishap not in _HANGS)
-_SLOW_LINE = (
-    (Kind.ADMIT, Mishap.SLOW_TO_GO),
-    (Kind.CLAIM, Mishap.SLOW_ANSWER),
-    (Kind.CREATE, Mishap.SLOW_TO_GO),
-    (Kind.RECORD, Mishap.CRASH_BEFORE),
-)
-"""A launch that takes as long as it may, and of which nobody hears."""
-_OUTLIVED = tuple(((kind, Mishap.HANGS_BEFORE),) for kind in (Kind.RECORD, Kind.RECORD, Kind.RELEASE, Kind.CLAIM))
-"""Writes that go out when another process has long gone on."""
-_BIRTH = (Kind.CLAIM, Kind.CREATE, Kind.RECORD)
-_DEATH = (Kind.DELETE, Kind.RELEASE)
-
-
-def either(*equals: st.SearchStrategy[Then]) -> st.SearchStrategy[Then]:
-    """As often the one as the other, however many branches each has; `|` counts branches."""
-    return st.sampled_from(equals).flatmap(lambda chosen: chosen)
-
-
-def _then(*kinds: Kind) -> st.SearchStrategy[Then]:
-    """Mishaps mostly of these kinds."""
-    kind = st.sampled_from([*kinds * (30 // len(kinds)), *Kind])
-    who = st.sampled_from([_BOTH, _BOTH, _BOTH, _FIRST, _SECOND])
-    seconds, long = st.sampled_from(_SPANS), st.sampled_from(_SPANS[3:])
-    hanging, ending = st.tuples(kind, st.sampled_from(_HANGS)), st.tuples(kind, st.sampled_from(_ENDS))
-    wiped, mostly, no = (
-        st.sampled_from(["", "", "", "metadata", "both"]),
-        st.sampled_from([True, True, False]),
-        st.just(""),
-    )
-    return either(
-        st.builds(Then, st.just(()), seconds, who, wiped, st.booleans()),
-        st.builds(Then, st.tuples(ending), seconds, who, no, st.booleans()),
-        st.builds(Then, st.tuples(hanging), long, who, wiped, mostly),
-        st.builds(Then, st.just(_SLOW_LINE), long, who, no, mostly),
-        st.builds(Then, st.sampled_from(_OUTLIVED), st.sampled_from(_SPANS[6:]), who, wiped, st.just(value=True)),
-    )
-
-
-one = st.sampled_from([0, -1])
-anything, birth, death = _then(*_BIRTH, *_DEATH), _then(*_BIRTH), _then(*_DEATH)
-unseen = st.builds(
-    Then,
-    st.just(()),
-    st.sampled_from([22, 22, 42, 75]),
-    st.sampled_from([_FIRST, _SECOND]),
-    st.sampled_from(["metadata", "both", "both"]),
-    st.booleans(),
-)
-"""One process freezes, and does not see what the other does, nor that it is wiped."""
-losses = st.sampled_from([Mishap.LOST_BEFORE, Mishap.LATE, Mishap.LOST_AFTER])
-unanswered = st.builds(
-    Then,
-    losses.map(lambda lost: ((Kind.DELETE, lost),)),
-    st.sampled_from([22, 42]),
-    st.just(_BOTH),
-    st.just(""),
-    st.booleans(),
-)
-quiet = st.builds(Then, st.just(()), st.sampled_from([42, 75]), st.just(_BOTH), st.just(""), st.booleans())
-landings = st.sampled_from([Landing.AT_ONCE, *Landing, Landing.AT_THE_LAST_MOMENT])
-births = st.sampled_from([*(("landing", landing) for landing in Landing), ("slow_start", True), ("slow_start", False)])
-troubles = st.sampled_from([*Trouble, Trouble.BAD_PAGE, Trouble.SLIP, Trouble.SLIP])
-delays = st.sampled_from([*(("removal", each) for each in Removal), *(("lags", lags) for lags in (True, True, False))])
-wishes = st.sampled_from(
-    [
-        ("powerState", "Running"),
-        ("powerState", "Running"),
-        ("powerState", "Stopped"),
-        ("deletionPolicy", "Retain"),
-        ("deletionPolicy", "Delete"),
-        ("paused", "true"),
-        ("paused", "false"),
-        ("paused", "false"),
-    ]
-)
-
-
-class Host:
-    """A computer on which one process runs after the other."""
-
-    def __init__(self, world: World, name: str, of_here: Clock) -> None:
-        self._world = world
-        self._name = name
-        self._clock = of_here
-        self.process = Process(world, name, of_here, self.restart)
-
-    def restart(self) -> None:
-        self.process.die()
-        self.process = Process(self._world, self._name, self._clock, self.restart)
-
-    def hear(self) -> None:
-        self.process.hear()
-
-    def watch(self, *, works: bool) -> None:
-        if works and not self.process.watches:
-            self.process.relist()
-        self.process.watches = works
-
-    def freeze(self) -> None:
-        self.process.line.awake.clear()
-
-    def thaw(self) -> None:
-        """The watch did not outlive it."""
-        self.process.line.awake.set()
-        if self.process.watches:
-            self.process.relist()
-
-
-class _Broken(logging.Handler):
-    """A step that ends with an error that nobody thought of is logged and tried again: a finding all the same."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(logging.ERROR)
-        self._world = world
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info:
-            self._world.finds(Finding.BROKEN, repr(record.exc_info[1]))
 
 
 class Protocol(RuleBasedStateMachine):
@@ -177,7 +60,7 @@ class Protocol(RuleBasedStateMachine):
         self.hosts: tuple[Host, ...] = ()
         self.world = World(loop, self._news)
         self.cloud, self.cluster, self.plan = self.world.cloud, self.world.cluster, self.world.plan
-        self._handler = _Broken(self.world)
+        self._handler = Broken(self.world)
         self._logger = logging.getLogger("novita_operator")
         self._logger.addHandler(self._handler)
 
@@ -320,7 +203,7 @@ class Protocol(RuleBasedStateMachine):
         """One process is frozen while the other launches, and goes on when nothing tells of it but Novita."""
         self.in_fine_weather()
         self.a_user_adds()
-        self.then(Then((), seconds, _SECOND if unaware == 0 else _FIRST, "both", hangs_end=False))
+        self.then(Then((), seconds, SECOND if unaware == 0 else FIRST, "both", hangs_end=False))
         self.then(then)
 
     @precondition(lambda self: len(self.hosts) > 1 and len(self.cluster.objects) < len(NAMES))
@@ -350,7 +233,7 @@ class Protocol(RuleBasedStateMachine):
         self.in_fine_weather()
         self.plan.mishaps[kind] = Mishap.HANGS_BEFORE
         self.a_user_adds()
-        self.then(Then((), 150, _BOTH, "", hangs_end=True))
+        self.then(Then((), 150, BOTH, "", hangs_end=True))
         self.then(then)
 
     @precondition(lambda self: len(self.cluster.objects) < len(NAMES))
@@ -360,7 +243,7 @@ class Protocol(RuleBasedStateMachine):
         self.in_fine_weather()
         self.cloud.weather.landing = Landing.AT_THE_LAST_MOMENT
         self.a_user_adds()
-        self.then(Then(_SLOW_LINE, 150, _BOTH, "", hangs_end=False))
+        self.then(Then(SLOW_LINE, 150, BOTH, "", hangs_end=False))
         self.then(then)
 
     @precondition(lambda self: len(self.hosts) > 1 and self.cluster.objects)
@@ -372,7 +255,7 @@ class Protocol(RuleBasedStateMachine):
         if self.cluster.objects:
             self.plan.mishaps[Kind.RELEASE] = Mishap.HANGS_BEFORE
             self.cluster.delete(self.name(which), anew=True)
-        self.then(Then((), 75, _BOTH, "", hangs_end=True))
+        self.then(Then((), 75, BOTH, "", hangs_end=True))
         self.then(then)
 
     def in_fine_weather(self) -> None:
@@ -448,6 +331,3 @@ class Protocol(RuleBasedStateMachine):
                     self.cluster.edit_spec(instance.metadata.name)
         self.world.finds(Finding.UNREST, str(self.world.unrest()))
         self.go_on(0)
-
-
-_UNTIL_A_SWEEP = 46.0
