@@ -61,14 +61,16 @@ def registry(memory: Memory, queue: WorkQueue, put_aside: Callable[[Unreadable],
 def observe(
     event: Mapping[str, Any], memory: Memory, queue: WorkQueue, put_aside: Callable[[Unreadable], None]
 ) -> None:
-    """One watch event: remember, and have the object looked at."""
-    body = event["object"]
+    """One watch event: remember, and have the object looked at, if it tells anything new."""
+    body, kind = event["object"], event.get("type")
     uid = body["metadata"]["uid"]
-    if event.get("type") == "DELETED":
+    if kind == "DELETED":
         memory.forget(uid)
         return
+    if kind != "ADDED" and memory.knows(uid, body["metadata"]["resourceVersion"]):
+        return
     try:
-        (memory.see_born if event.get("type") == "ADDED" else memory.remember)(GpuInstance.read(body))
+        (memory.see_born if kind == "ADDED" else memory.remember)(GpuInstance.read(body))
     except Unreadable as error:
         put_aside(error)
         return

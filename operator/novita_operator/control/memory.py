@@ -80,6 +80,11 @@ class Memory:
         """Every object as last read, by UID."""
         return {uid: entry.instance for uid, entry in self.entries.items()} | self.unreadable
 
+    def knows(self, uid: str, resource_version: str) -> bool:
+        """Whether the object was read at this version or a later one: an echo, mostly of a write of ours."""
+        seen = self.seen(uid)
+        return seen is not None and int(resource_version) <= seen.version
+
     def remember(self, instance: GpuInstance) -> None:
         """The watch or a list brought it. An echo of an older version changes nothing."""
         entry, unreadable = self.entries.get(instance.uid), self.unreadable.get(instance.uid)

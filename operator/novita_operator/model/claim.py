@@ -5,7 +5,7 @@ The claim decides, status only remembers.
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from novita_operator.model.base import Wire
+from novita_operator.model.base import Wire, Word
 from novita_operator.model.naming import is_named_for
 from novita_operator.model.resource import GROUP, BillingMode
 
@@ -22,12 +22,12 @@ MOST_LAUNCHES = 2**31 - 1
 class Bargain(Wire):
     """What the launch was offered; kept in the claim, so that a lost status can be written again: it must fit there."""
 
-    product_id: str = Field(max_length=255)
-    product_name: str = Field(max_length=255)
-    region_id: str = Field(max_length=63)
-    region: str = Field(max_length=63)
+    product_id: Word = Field(max_length=255)
+    product_name: Word = Field(max_length=255)
+    region_id: Word = Field(max_length=63)
+    region: Word = Field(max_length=63)
     billing_mode: BillingMode
-    hourly_price: str = Field(pattern=PRICE)
+    hourly_price: Word = Field(pattern=PRICE)
 
     def __str__(self) -> str:
         price = f", {self.hourly_price} USD per hour" if self.hourly_price else ""
@@ -40,7 +40,7 @@ class Claim(Wire):
     uid: str
     machine: str
     launch: int = Field(ge=0, le=MOST_LAUNCHES)
-    by: str
+    by: Word
     at: AwareDatetime
     generation: int = Field(default=0, ge=0, lt=2**63)
     retry: int = Field(default=0, ge=0, lt=2**31)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, field_validator
 
-from novita_operator.model.base import Wire
+from novita_operator.model.base import Wire, Word
 
 GROUP = "gpu.novita.ai"
 VERSION = "v1alpha1"
@@ -307,7 +307,7 @@ class Metadata(Wire):
     generation: int = 1
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
-    finalizers: tuple[str, ...] = ()
+    finalizers: tuple[Word, ...] = ()
     annotations: dict[str, str] = Field(default_factory=dict, repr=False)
 
     @field_validator("annotations", mode="after")

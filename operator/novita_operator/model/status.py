@@ -24,7 +24,7 @@ class Condition(Wire):
         description="True, False or Unknown.", json_schema_extra={"enum": ["True", "False", "Unknown"]}
     )
     reason: Word = Field(description="One word for machines, from a closed set.", max_length=64)
-    message: str = Field(default="", description="One sentence for people.", max_length=LONGEST_MESSAGE)
+    message: Word = Field(default="", description="One sentence for people.", max_length=LONGEST_MESSAGE)
     observed_generation: int = Field(default=0, description="Generation of the spec that this is about.", ge=0)
     last_transition_time: datetime = Field(description="When status last changed.")
 
@@ -77,7 +77,7 @@ class Status(Wire):
     region: Word | None = Field(default=None, description="Region by name.", max_length=63)
     region_id: Word | None = Field(default=None, description="Region by id.", max_length=63)
     billing_mode: BillingMode | None = Field(default=None, description="How the machine is paid.")
-    hourly_price: str | None = Field(
+    hourly_price: Word | None = Field(
         default=None, description="USD per hour for the whole machine, as offered at the launch.", max_length=16
     )
     endpoints: tuple[PublishedPort, ...] = Field(
