@@ -31,7 +31,7 @@ up: plane ## the same, left running for you to play with
 test: plane ## every test, and full branch coverage of the decisions
 	$(BIN)/coverage run -m pytest tests/unit tests/properties
 	$(BIN)/coverage report
-	$(BIN)/pytest tests --ignore=tests/unit --ignore=tests/properties
+	$(BIN)/pytest tests --ignore=tests/unit --ignore=tests/properties --numprocesses=2 --dist=worksteal
 
 .PHONY: test-fast
 test-fast: $(READY) ## the tests that need no API server
