@@ -64,8 +64,11 @@ check: $(READY) ## format, lint, types, floors, Dockerfile, generated files
 	$(BIN)/python docs/generate.py --check
 
 .PHONY: generate
-generate: $(READY) ## print the CRD, the RBAC manifests and the reference pages anew
+generate: KUBECTL = $$(PYTHONPATH=tests $(BIN)/python -m controlplane.binary)/kubectl
+generate: plane ## print the CRD, the RBAC manifests, the reference pages and the rendered manifests anew
 	$(BIN)/python docs/generate.py
+	$(KUBECTL) kustomize manifests/cluster-install -o manifests/install.yaml
+	$(KUBECTL) kustomize manifests/namespace-install -o manifests/namespace-install.yaml
 
 .PHONY: tools
 tools: $(READY) ## Helm, kubeconform, actionlint, Prometheus: built or fetched once, for `make test`

@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
 from novita_operator import metrics
-from novita_operator.cluster.rights import manifests_yaml
+from novita_operator.cluster import rights
 from novita_operator.control import gauges
 from novita_operator.model.crd import crd_yaml
 from novita_operator.model.environ import describe
@@ -44,7 +44,8 @@ def pages() -> dict[str, str]:
         "crds/gpu.novita.ai_gpuinstances.yaml": crd_yaml(),
         "docs/reference/metrics.md": _metrics(),
         "docs/reference/settings.md": _settings(),
-        "manifests/base/rbac.yaml": manifests_yaml(),
+        "manifests/crds/gpu.novita.ai_gpuinstances.yaml": crd_yaml(),
+        **{f"manifests/{part}/rbac.yaml": text for part, text in rights.parts().items()},
     }
 
 

@@ -48,7 +48,7 @@ def test_the_demo_goes_as_told_and_leaves_nothing_behind(tmp_path: Path) -> None
     with start("e2e.demo", tmp_path) as demo:
         told, _ = demo.communicate(timeout=120)
     assert demo.returncode == 0, told
-    assert "5 machines, never two for one resource, none left; 2 of other people untouched" in told
+    assert "7 machines, never two for one resource, none left; 2 of other people untouched" in told
     assert list(tmp_path.iterdir()) == []
     assert left_of(tmp_path) == []
 

@@ -1,6 +1,6 @@
 """The table of rights that the operator needs, and the RBAC manifests printed from it: no wildcards, no Secrets.
 
-`make generate` writes `manifests/base/rbac.yaml`; a test holds the file to the print.
+`make generate` writes the `rbac.yaml` of each part of `manifests/`; a test holds the files to the print.
 """
 
 from collections.abc import Sequence
@@ -63,27 +63,43 @@ RIGHTS = (
 
 def manifests(*, account: str = NAME, namespace: str = NAME, watched: Sequence[str] = ()) -> list[Manifest]:
     """Roles and bindings for the ServiceAccount `account` of `namespace`; no `watched` means the whole cluster."""
-    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace}
+    subject = _subject(account, namespace)
     everywhere = [Scope.CLUSTER] if watched else [Scope.CLUSTER, Scope.RESOURCES]
-    granted = _granted(subject, account, None, everywhere)
-    granted += _granted(subject, account, namespace, [Scope.OPERATOR])
+    granted = _granted("ClusterRole", {"name": account}, subject, everywhere)
+    granted += _granted("Role", {"name": account, "namespace": namespace}, subject, [Scope.OPERATOR])
     for name in watched:
-        granted += _granted(subject, f"{account}-resources", name, [Scope.RESOURCES])
+        granted += _granted("Role", {"name": f"{account}-resources", "namespace": name}, subject, [Scope.RESOURCES])
     return granted
 
 
-def manifests_yaml() -> str:
-    """The manifests for the whole cluster as text, as they stand in `manifests/base/rbac.yaml`."""
-    return yaml.safe_dump_all(manifests(), sort_keys=True, width=120)
+def parts() -> dict[str, str]:
+    """The `rbac.yaml` of each part of `manifests/`; Roles have no namespace there, so that they fit into any."""
+    subject = _subject(NAME)
+    whole_cluster = [Scope.CLUSTER, Scope.RESOURCES]
+    return {
+        "base": _text(_granted("Role", {"name": NAME}, subject, [Scope.OPERATOR])),
+        "cluster-install": _text(_granted("ClusterRole", {"name": NAME}, subject, whole_cluster)),
+        "namespace-install": _text(_granted("Role", {"name": f"{NAME}-resources"}, subject, [Scope.RESOURCES])),
+    }
 
 
-def _granted(subject: Manifest, name: str, namespace: str | None, scopes: Sequence[Scope]) -> list[Manifest]:
-    kind = "Role" if namespace else "ClusterRole"
-    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+def _subject(account: str, namespace: str = "") -> Manifest:
+    # In a RoleBinding a subject without a namespace is of the binding's own.
+    return {"kind": "ServiceAccount", "name": account, **({"namespace": namespace} if namespace else {})}
+
+
+def _granted(kind: str, metadata: Manifest, subject: Manifest, scopes: Sequence[Scope]) -> list[Manifest]:
     rules = [right.rule() for right in RIGHTS if right.scope in scopes]
-    binding = {"roleRef": {"apiGroup": _RBAC, "kind": kind, "name": name}, "subjects": [subject]}
-    return [_manifest(kind, metadata, rules=rules), _manifest(f"{kind}Binding", metadata, **binding)]
+    role = {"apiGroup": _RBAC, "kind": kind, "name": metadata["name"]}
+    return [
+        _manifest(kind, metadata, rules=rules),
+        _manifest(f"{kind}Binding", metadata, roleRef=role, subjects=[subject]),
+    ]
 
 
 def _manifest(kind: str, metadata: Manifest, **content: object) -> Manifest:
     return {"apiVersion": f"{_RBAC}/v1", "kind": kind, "metadata": dict(metadata), **content}
+
+
+def _text(manifests: Sequence[Manifest]) -> str:
+    return yaml.safe_dump_all(manifests, sort_keys=True, width=120)

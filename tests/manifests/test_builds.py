@@ -1,0 +1,137 @@
+"""Every part of `manifests/` builds, and the API server would take what comes out."""
+
+import functools
+import json
+import operator
+from importlib.metadata import version
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+import yaml
+
+from controlplane.plane import ControlPlane
+from manifests.kustomize import COMPONENTS, LEAVES, MANIFESTS, build, name_of, objects, only, overlay
+from manifests.schemas import conform, write_schemas
+from novita_operator.cluster.rights import RIGHTS
+
+pytestmark = [pytest.mark.server, pytest.mark.tools]
+
+CLUSTER, NAMESPACE = MANIFESTS / "cluster-install", MANIFESTS / "namespace-install"
+PRODUCTION = MANIFESTS / "overlays" / "production"
+RENDERED = {CLUSTER: "install.yaml", NAMESPACE: "namespace-install.yaml"}
+SAMPLES = sorted((MANIFESTS / "samples").glob("*.yaml"))
+SELECTORS = [
+    ("Deployment", "selector.matchLabels"),
+    ("NetworkPolicy", "podSelector.matchLabels"),
+    ("PodDisruptionBudget", "selector.matchLabels"),
+    ("Service", "selector"),
+    ("ServiceMonitor", "selector.matchLabels"),
+]
+PEOPLE = {"novita-operator-view", "novita-operator-edit"}
+leaves = pytest.mark.parametrize("leaf", LEAVES, ids=name_of)
+installs = pytest.mark.parametrize("install", RENDERED, ids=name_of)
+
+
+@pytest.fixture(scope="module")
+def schemas(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of every API version that any part speaks."""
+    folder = tmp_path_factory.mktemp("schemas")
+    spoken = {found["apiVersion"] for leaf in LEAVES for found in objects(build(plane, leaf))}
+    write_schemas(plane, {*spoken, "gpu.novita.ai/v1alpha1"}, folder)
+    return folder
+
+
+def dry_run(plane: ControlPlane, text: str) -> CompletedProcess[str]:
+    """What the API server would say; the namespaces that are spoken of are there."""
+    for name in {found["metadata"].get("namespace", "default") for found in objects(text)}:
+        plane.kubectl("create", "namespace", name, check=False)
+    options = ("--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict")
+    return plane.kubectl("apply", *options, "-f", "-", input=text, check=False)
+
+
+@leaves
+def test_the_api_server_takes_a_part(plane: ControlPlane, leaf: Path):
+    done = dry_run(plane, build(plane, leaf))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@leaves
+def test_a_part_conforms_to_the_schemas(plane: ControlPlane, schemas: Path, leaf: Path):
+    assert conform(build(plane, leaf), schemas) == []
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_a_sample_conforms_to_the_schema(schemas: Path, sample: Path):
+    assert conform(sample.read_text(), schemas) == []
+
+
+@pytest.mark.parametrize("wrong", [{"replica": 2}, {"replicas": "two"}])
+def test_a_wrong_field_does_not_conform(plane: ControlPlane, schemas: Path, wrong: dict[str, object]):
+    deployment = only(build(plane, CLUSTER), "Deployment")
+    deployment["spec"] |= wrong
+    [complaint] = conform(yaml.safe_dump(deployment), schemas)
+    assert "/spec" in complaint
+
+
+@installs
+@pytest.mark.parametrize("component", COMPONENTS, ids=name_of)
+def test_a_component_goes_with_an_install(
+    plane: ControlPlane, schemas: Path, tmp_path: Path, install: Path, component: Path
+):
+    text = build(plane, overlay(tmp_path, install, components=[component], namespace="elsewhere"))
+    assert dry_run(plane, text).stderr == ""
+    assert conform(text, schemas) == []
+
+
+@installs
+def test_what_is_rendered_is_what_kustomize_builds(plane: ControlPlane, install: Path):
+    assert (MANIFESTS / RENDERED[install]).read_text() == build(plane, install), "run: make generate"
+
+
+@leaves
+def test_no_right_is_changed_on_the_way(plane: ControlPlane, leaf: Path):
+    # Kustomize gives new names to what it takes for references, and a Role names objects.
+    table = [right.rule() for right in RIGHTS]
+    roles = [each for each in objects(build(plane, leaf)) if each["kind"] in {"Role", "ClusterRole"}]
+    granted = [rule for role in roles if role["metadata"]["name"] not in PEOPLE for rule in role["rules"]]
+    assert [rule for rule in granted if rule not in table] == []
+
+
+@pytest.mark.parametrize(("kind", "path"), SELECTORS)
+def test_what_selects_finds_the_operator(plane: ControlPlane, kind: str, path: str):
+    text = build(plane, PRODUCTION)
+    selector = functools.reduce(operator.getitem, path.split("."), only(text, kind)["spec"])
+    selected = only(text, "Service") if kind == "ServiceMonitor" else only(text, "Deployment")["spec"]["template"]
+    assert selector
+    assert selector.items() <= selected["metadata"]["labels"].items()
+
+
+@installs
+def test_an_install_moves_to_another_namespace_as_a_whole(plane: ControlPlane, tmp_path: Path, install: Path):
+    found = objects(build(plane, overlay(tmp_path, install, namespace="gpus")))
+    bound = [subject for each in found for subject in each.get("subjects", ())]
+    assert {subject["namespace"] for subject in bound} == {"gpus"}
+    assert {each["metadata"].get("namespace", "gpus") for each in found} == {"gpus"}
+
+
+@installs
+def test_the_pod_is_admitted_where_restricted_is_enforced(plane: ControlPlane, namespace: str, install: Path):
+    plane.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+    plane.kubectl("create", "serviceaccount", "novita-operator", "-n", namespace)
+    template = only(build(plane, install), "Deployment")["spec"]["template"]
+
+    def refusal() -> str:
+        pod = {"apiVersion": "v1", "kind": "Pod", **template, "metadata": {"name": "operator"}}
+        create = ("create", "-n", namespace, "--dry-run=server", "-f", "-")
+        return plane.kubectl(*create, input=json.dumps(pod), check=False).stderr
+
+    assert refusal() == ""
+    del template["spec"]["containers"][0]["securityContext"]["capabilities"]
+    assert 'violates PodSecurity "restricted:latest": unrestricted capabilities' in refusal()
+
+
+@installs
+def test_the_image_is_pinned_to_the_version(plane: ControlPlane, install: Path):
+    [container] = only(build(plane, install), "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == f"ghcr.io/novita-gpu-operator/novita-gpu-operator:{version('novita-gpu-operator')}"
