@@ -3,9 +3,10 @@
 import functools
 import json
 import operator
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 import yaml
@@ -14,6 +15,8 @@ from controlplane.plane import ControlPlane
 from manifests.kustomize import COMPONENTS, LEAVES, MANIFESTS, build, name_of, objects, only, overlay
 from manifests.schemas import conform, write_schemas
 from novita_operator.cluster.rights import RIGHTS
+from novita_operator.settings import Settings
+from stage import KEY
 
 pytestmark = [pytest.mark.server, pytest.mark.tools]
 
@@ -28,6 +31,7 @@ SELECTORS = [
     ("Service", "selector"),
     ("ServiceMonitor", "selector.matchLabels"),
 ]
+SETTINGS = "novita-operator-settings"
 PEOPLE = {"novita-operator-view", "novita-operator-edit"}
 leaves = pytest.mark.parametrize("leaf", LEAVES, ids=name_of)
 installs = pytest.mark.parametrize("install", RENDERED, ids=name_of)
@@ -42,7 +46,7 @@ def schemas(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
-def dry_run(plane: ControlPlane, text: str) -> CompletedProcess[str]:
+def dry_run(plane: ControlPlane, text: str) -> subprocess.CompletedProcess[str]:
     """What the API server would say; the namespaces that are spoken of are there."""
     for name in {found["metadata"].get("namespace", "default") for found in objects(text)}:
         plane.kubectl("create", "namespace", name, check=False)
@@ -129,6 +133,15 @@ def test_the_pod_is_admitted_where_restricted_is_enforced(plane: ControlPlane, n
     assert refusal() == ""
     del template["spec"]["containers"][0]["securityContext"]["capabilities"]
     assert 'violates PodSecurity "restricted:latest": unrestricted capabilities' in refusal()
+
+
+@pytest.mark.parametrize("leaf", [leaf for leaf in LEAVES if leaf.parent.name == "overlays"], ids=name_of)
+def test_the_operator_knows_the_arguments_and_settings_of(plane: ControlPlane, leaf: Path):
+    text = build(plane, leaf)
+    arguments = only(text, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
+    subprocess.run([sys.executable, "-m", "novita_operator", *arguments, "--help"], capture_output=True, check=True)
+    settings = [each["data"] for each in objects(text) if each["metadata"]["name"].startswith(SETTINGS)]
+    assert Settings.load(functools.reduce(operator.or_, settings, {"NOVITA_API_KEY": KEY}))
 
 
 @installs
