@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from controlplane.plane import ControlPlane
 from manifests.kustomize import MANIFESTS, only
-from novita_operator.model.crd import crd
 from novita_operator.model.status import NEVER_OBSERVED
 from novita_simulator.client import Simulator
 from novita_simulator.machine import OWNER_ENV
@@ -61,9 +59,9 @@ def installed(
 
 
 def test_the_whole_cluster_is_served_and_each_sample_becomes_what_it_says(
-    plane: ControlPlane, novita: Simulator, tmp_path: Path
+    plane: ControlPlane, namespace: str, novita: Simulator, tmp_path: Path
 ):
-    cluster = Cluster(plane, "default")
+    cluster = Cluster(plane, namespace)
     with installed(plane, novita, "novita-operator", "install.yaml", tmp_path):
         cluster.kubectl("apply", "-f", str(MANIFESTS / "samples"))
         cluster.kubectl("wait", "gpui", "--all", "--for=condition=Ready", f"--timeout={PATIENCE:.0f}s")
@@ -81,8 +79,10 @@ def test_the_whole_cluster_is_served_and_each_sample_becomes_what_it_says(
         assert novita.machine(kept.name).status == "running"
 
 
-def test_one_namespace_is_served_with_roles_alone(plane: ControlPlane, novita: Simulator, tmp_path: Path):
-    ours, theirs = Cluster(plane, "team-a"), Cluster(plane, "default")
+def test_one_namespace_is_served_with_roles_alone(
+    plane: ControlPlane, namespace: str, novita: Simulator, tmp_path: Path
+):
+    ours, theirs = Cluster(plane, "team-a"), Cluster(plane, namespace)
     theirs.apply("of-others")
     with installed(
         plane, novita, "team-a", "namespace-install.yaml", tmp_path, NOVITA_OPERATOR_CLUSTER_ID="ours-alone"
@@ -99,24 +99,3 @@ def test_a_namespace_install_does_not_start_before_its_cluster_id_is_given(plane
     deployment = only((MANIFESTS / "namespace-install.yaml").read_text(), "Deployment")
     with pytest.raises(AssertionError, match="novita-operator-settings not found"):
         Pod(plane, "default", deployment, tmp_path).environment()
-
-
-def test_every_field_of_the_spec_stands_in_a_sample():
-    [version] = crd()["spec"]["versions"]
-    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
-    samples = [yaml.safe_load(path.read_text())["spec"] for path in sorted((MANIFESTS / "samples").glob("*.yaml"))]
-    assert fields(spec) - set().union(*map(said, samples)) == set()
-
-
-def fields(schema: dict[str, Any], path: str = "spec") -> set[str]:
-    """The paths of a schema's fields, those of lists without an index."""
-    inside = schema.get("items", schema).get("properties", {})
-    return {path}.union(*(fields(child, f"{path}.{name}") for name, child in inside.items()))
-
-
-def said(value: Any, path: str = "spec") -> set[str]:  # noqa: ANN401  YAML
-    """The paths that a sample gives a value to."""
-    if isinstance(value, list):
-        return {path}.union(*(said(item, path) for item in value))
-    named = value.items() if isinstance(value, dict) else ()
-    return {path}.union(*(said(child, f"{path}.{name}") for name, child in named))
