@@ -1,6 +1,7 @@
 """The tools that judge what we ship, as their users have them; each is made on first use and kept.
 
 `python -m toolbox.tools [NAME ...]` makes them (all, if none is named) and prints where they are.
+To another version: `go get -tool PACKAGE@VERSION && go mod tidy` in the tool's folder.
 """
 
 import sys
@@ -27,7 +28,7 @@ class _GoTool(NamedTuple):
     core_seconds: int
 
 
-_BUILT: Mapping[str, _GoTool] = MappingProxyType(
+BUILT: Mapping[str, _GoTool] = MappingProxyType(
     {
         "actionlint": _GoTool(
             "github.com/rhysd/actionlint", "cmd/actionlint", "github.com/rhysd/actionlint.version", 8
@@ -37,24 +38,25 @@ _BUILT: Mapping[str, _GoTool] = MappingProxyType(
         "kubeconform": _GoTool("github.com/yannh/kubeconform", "cmd/kubeconform", "main.version", 6),
     }
 )
-NAMES = (*_BUILT, *PACKAGED)
+NAMES = (*BUILT, *PACKAGED)
 
 
 def tool(name: str) -> Path:
     """The command; made now if there is none yet, with progress on stderr."""
     if name in PACKAGED:
         return packaged(name)
-    module, version = _HERE / name, _version(name)
+    module, version = _HERE / name, pinned(name)
     return kept(f"{name}-{version}-{fingerprint(module)}", lambda folder: _build(name, folder)) / name
 
 
-def _version(name: str) -> str:
-    return locked_version(_HERE / name, _BUILT[name].module)
+def pinned(name: str) -> str:
+    """The version of a tool that is built, with its `v`."""
+    return locked_version(_HERE / name, BUILT[name].module)
 
 
 def _build(name: str, folder: Path) -> None:
-    made = _BUILT[name]
-    variables = {made.version: _version(name)} | (_kubernetes_of_helm3() if name == "helm3" else {})
+    made = BUILT[name]
+    variables = {made.version: pinned(name)} | (_kubernetes_of_helm3() if name == "helm3" else {})
     build(_HERE / name, f"{made.module}/{made.package}", folder / name, variables, made.core_seconds)
 
 
