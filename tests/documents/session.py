@@ -17,12 +17,13 @@ _LOOSELY = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 class Session:
-    """Commands run in a folder of their own, in which the repository's manifests stand."""
+    """Commands run in a folder of their own, in which the repository's CRD and manifests stand."""
 
     def __init__(self, scene: Stage, folder: Path) -> None:
         self.folder = folder
         self._environment = scene.plane.environment | {"NEW_KEY": KEY}
-        (folder / "manifests").symlink_to(ROOT / "manifests")
+        for name in ("crds", "manifests"):
+            (folder / name).symlink_to(ROOT / name)
 
     def run(self, command: str, input: str | None = None) -> str:  # noqa: A002  subprocess' own word
         """What the command says on both its outputs; AssertionError if it fails."""

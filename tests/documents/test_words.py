@@ -1,6 +1,8 @@
 """Words that the documents name exist, and no word that people may meet is left without advice."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -36,6 +38,7 @@ _SETTING = re.compile(r"\b(?:NOVITA|INSTANCE|DEFAULT)_[A-Z_]+\b")
 _METRIC = re.compile(r"\bnovita_(?:api|fleet|gpu|operator)_[a-z_]+\b(?![./])")
 _WORD = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)*")
 _FIELD = re.compile(r"(?<![\w/])(spec|status)((?:\.[A-Za-z]+)+)")
+_COMMAND = re.compile(r"(?:^|-- )novita-operator ([a-z-]+)", re.MULTILINE)
 _SERIES = re.compile(r"_(bucket|count|sum)$")
 
 
@@ -102,6 +105,14 @@ def test_every_field_of_spec_and_status_that_is_named_exists(page: Page):
     known = set(fields(_schema()))
     named = {"".join(found) for code in page.code for found in _FIELD.findall(code)}
     assert named - known == set()
+
+
+def test_every_command_of_ours_that_is_named_exists():
+    named = {name for page in PAGES for name in _COMMAND.findall(code_of(page))}
+    for name in named:
+        command = [sys.executable, "-m", "novita_operator", name, "--help"]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0, name
+    assert {"run", "orphans"} <= named
 
 
 def test_no_reason_is_without_advice():
