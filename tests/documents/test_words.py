@@ -13,7 +13,7 @@ from novita_operator.metrics import REGISTRY
 from novita_operator.model.crd import crd
 from novita_operator.model.environ import describe
 from novita_operator.model.naming import MARK_ENV
-from novita_operator.model.reasons import ConditionType, Incident, Reason, State
+from novita_operator.model.reasons import ConditionType, Incident, Reason, State, Told
 from novita_operator.settings import PREFIX, OrphanPolicy, Settings
 
 NODE = ROOT / "docs" / "from-the-node-service.md"
@@ -113,6 +113,11 @@ def test_every_command_of_ours_that_is_named_exists():
         command = [sys.executable, "-m", "novita_operator", name, "--help"]
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0, name
     assert {"run", "orphans"} <= named
+
+
+@pytest.mark.parametrize("word", [*State, *ConditionType, *Reason, *Incident], ids=repr)
+def test_every_word_bears_its_meaning(word: Told):
+    assert word.meaning.endswith(".")
 
 
 def test_no_reason_is_without_advice():

@@ -58,7 +58,7 @@ def _version(old: Schema, new: Schema) -> Iterator[str]:
     paths = [{field["jsonPath"] for field in version.get("selectableFields", ())} for version in (old, new)]
     for path in sorted(paths[0] - paths[1]):
         yield f"{path}: can no longer be selected by"
-    yield from _node(*(version["schema"]["openAPIV3Schema"] for version in (old, new)), "")
+    yield from _node(old["schema"]["openAPIV3Schema"], new["schema"]["openAPIV3Schema"], "")
 
 
 def _node(old: Schema, new: Schema, path: str) -> Iterator[str]:
