@@ -28,9 +28,10 @@ class Fence(NamedTuple):
 class Page:
     """One document."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, root: Path = ROOT) -> None:
         self.path = path
-        self.name = str(path.relative_to(ROOT))
+        self.root = root
+        self.name = str(path.relative_to(root))
         self.text = path.read_text()
 
     @cached_property

@@ -22,9 +22,9 @@ def broken_links(page: Page) -> Iterator[str]:
             continue
         file, _, anchor = link.partition("#")
         target = (page.path.parent / file).resolve() if file else page.path
-        if not target.exists() or not target.is_relative_to(ROOT):
+        if not target.exists() or not target.is_relative_to(page.root):
             yield f"{link}: there is no such file"
-        elif anchor and anchor not in BY_PATH[target].anchors:
+        elif anchor and anchor not in Page(target, page.root).anchors:
             yield f"{link}: there is no such heading"
 
 
