@@ -54,7 +54,7 @@ def planted(folder: Path, text: str) -> Page:
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
-    return planted(tmp_path, PAGE.replace("\\\\", "\\"))
+    return planted(tmp_path, PAGE)
 
 
 def test_a_mark_belongs_to_the_fence_after_it(page: Page):

@@ -115,6 +115,12 @@ def test_every_command_of_ours_that_is_named_exists():
     assert {"run", "orphans"} <= named
 
 
+def test_no_field_of_the_spec_is_without_a_guide():
+    guides = "\n".join(code_of(page) for page in PAGES if page.name.startswith("docs/guides/"))
+    told = {name.rpartition(".")[2] for name in fields(_schema()) if name.startswith("spec.")}
+    assert {name for name in told if not re.search(rf"\b{name}\b", guides)} == set()
+
+
 @pytest.mark.parametrize("word", [*State, *ConditionType, *Reason, *Incident], ids=repr)
 def test_every_word_bears_its_meaning(word: Told):
     assert word.meaning.endswith(".")
