@@ -15,6 +15,7 @@ from documents.pages import ROOT
 from toolbox.tools import tool
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").iterdir())
+RELEASE = ROOT / ".github" / "workflows" / "release.yaml"
 UPDATES = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
 MANIFESTS = {"uv": "uv.lock", "docker": "Dockerfile", "gomod": "go.mod", "github-actions": ".github/workflows"}
 UV = re.search(r"astral-sh/uv:([\d.]+)", (ROOT / "Dockerfile").read_text())
@@ -73,7 +74,7 @@ def test_a_workflow_begins_without_rights_and_each_job_says_what_it_needs(path: 
 def test_only_a_release_may_write(path: Path):
     jobs = yaml.safe_load(path.read_text())["jobs"]
     writing = {name for name, job in jobs.items() if "write" in job["permissions"].values()}
-    assert writing == ({"image", "chart", "release"} if path.name == "release.yaml" else set())
+    assert writing == ({"image", "chart", "release"} if path == RELEASE else set())
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=name_of)
@@ -99,6 +100,15 @@ def test_uv_is_the_same_everywhere():
         if "setup-uv@" in step.get("uses", "")
     }
     assert versions == {UV[1]}
+
+
+def test_the_chart_is_packed_by_the_helm_that_it_is_tested_with():
+    steps_of_helm = [
+        step for step in steps(yaml.safe_load(RELEASE.read_text())) if "setup-helm@" in step.get("uses", "")
+    ]
+    tested = re.search(r"helm\.sh/helm/v4 (v[\d.]+)", (ROOT / "tests" / "toolbox" / "helm4" / "go.mod").read_text())
+    assert tested
+    assert [step["with"]["version"] for step in steps_of_helm] == [tested[1]]
 
 
 def test_every_update_watches_something_that_is_there():
