@@ -39,11 +39,13 @@ def name_of(path: Path) -> str:
     return path.name
 
 
+@pytest.mark.tools
 def test_actionlint_has_nothing_to_say():
     done = subprocess.run([tool("actionlint"), *WORKFLOWS], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.tools
 def test_actionlint_says_so_if_a_workflow_is_wrong(tmp_path: Path):
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text((WORKFLOWS[0].read_text()).replace("runs-on:", "run-on:"))
