@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from documents.pages import PAGES, ROOT, Page
+from novita_operator.cloud import errors as cloud_errors
+from novita_operator.cluster import errors as cluster_errors
 from novita_operator.control import gauges
 from novita_operator.metrics import REGISTRY
 from novita_operator.model.crd import crd
@@ -52,9 +54,10 @@ def metrics() -> set[str]:
 
 
 def words() -> set[str]:
-    """Every word in capitals that status, conditions, Events and the spec's closed sets may hold."""
+    """Every word in capitals that status, Events, the spec's closed sets and labels of metrics may hold."""
     told = {str(word) for words in (Reason, State, ConditionType, Incident, OrphanPolicy) for word in words}
-    return told | set(_enums(_schema())) | OTHERS_WORDS
+    outcomes = {name for errors in (cloud_errors, cluster_errors) for name in vars(errors) if _WORD.fullmatch(name)}
+    return told | outcomes | set(_enums(_schema())) | OTHERS_WORDS
 
 
 def _schema() -> dict[str, object]:
