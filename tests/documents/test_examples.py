@@ -20,6 +20,8 @@ def manifests(page: Page) -> Iterator[dict[str, Any]]:
     """Every resource that the page shows in YAML; a spec that stands alone is a GpuInstance's."""
     for fence in page.fences:
         for document in yaml.safe_load_all(fence.code) if fence.language == "yaml" else ():
+            if not isinstance(document, dict):
+                continue
             if document.keys() == {"spec"}:
                 yield whole(document["spec"])
             elif "kind" in document and not any(group in document["apiVersion"] for group in OTHERS_GROUPS):
