@@ -2,7 +2,6 @@
 
 `python docs/generate.py` writes them, `--check` only names those that are stale (exit code 1).
 """
-# ruff: noqa: INP001  a script, no package
 
 import argparse
 import sys
@@ -18,6 +17,8 @@ from novita_operator.control import gauges
 from novita_operator.model.crd import crd_yaml
 from novita_operator.model.environ import describe
 from novita_operator.settings import Settings
+from resource_pages import conditions, events, resource
+from tables import page, table
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,6 +43,9 @@ def pages() -> dict[str, str]:
     """The text of every generated file, by its path in the repository."""
     return {
         "crds/gpu.novita.ai_gpuinstances.yaml": crd_yaml(),
+        "docs/reference/conditions.md": conditions(),
+        "docs/reference/events.md": events(),
+        "docs/reference/gpuinstance.md": resource(),
         "docs/reference/metrics.md": _metrics(),
         "docs/reference/settings.md": _settings(),
         "manifests/crds/gpu.novita.ai_gpuinstances.yaml": crd_yaml(),
@@ -51,26 +55,24 @@ def pages() -> dict[str, str]:
 
 def _settings() -> str:
     rows = [(f"`{name}`", f"`{default}`" if default else "", text) for name, default, text in describe(Settings)]
-    return _page(
+    return page(
         "Settings",
         "novita_operator/settings.py",
         "Environment variables of `novita-operator run`. A duration is a number of seconds (`30`) or bears its unit "
         "(`500ms`, `30s`, `5m`, `1h`). An empty value counts as not set.\n"
         "A wrong value, or an unknown name that begins with `NOVITA_OPERATOR_`, stops the start with exit code 2.",
-        ("name", "default", "meaning"),
-        rows,
+        table(("name", "default", "meaning"), rows),
     )
 
 
 def _metrics() -> str:
     rows = [*_counted(), *(_row(family, _label_names(family)) for family in gauges.families())]
-    return _page(
+    return page(
         "Metrics",
         "novita_operator/metrics.py and novita_operator/control/gauges.py",
         "Served at `/metrics`. What is about one resource is read from memory at the scrape, so a deleted resource "
         "leaves no series behind.",
-        ("name", "type", "labels", "meaning"),
-        sorted(rows),
+        table(("name", "type", "labels", "meaning"), sorted(rows)),
     )
 
 
@@ -90,12 +92,6 @@ def _label_names(owner: object) -> Sequence[str]:
     # prometheus_client has no public way to ask for them.
     names: Sequence[str] = getattr(owner, "_labelnames", ())
     return names
-
-
-def _page(title: str, source: str, text: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    table = [head, ["---"] * len(head), *rows]
-    lines = ["| " + " | ".join(row) + " |" for row in table]
-    return f"<!-- Printed from {source} by `make generate`. -->\n\n# {title}\n\n{text}\n\n" + "\n".join(lines) + "\n"
 
 
 def _holds(path: Path, text: str) -> bool:

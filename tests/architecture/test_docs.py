@@ -1,4 +1,4 @@
-"""The documents keep up with the code: links lead somewhere, commands exist, every module and rule is told of."""
+"""The pages on how it is made keep up with the code: every module, rule, decision and cell of the matrix is told of."""
 
 import re
 from collections.abc import Iterator
@@ -13,56 +13,11 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "operator" / "novita_operator"
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
-# What stands in a folder whose name begins with a dot is not ours.
-DOCUMENTS = sorted(
-    path
-    for path in ROOT.rglob("*.md")
-    if not any(part.startswith(".") or part == "node_modules" for part in path.relative_to(ROOT).parts)
-)
-
-_FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
-_CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]\(([^()\s]+)\)")
-_HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
-_MAKE = re.compile(r"\bmake ((?:[a-z][a-z-]*[ \t]*)+)")
-_ELSEWHERE = re.compile(r"[a-z]+:")
 
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
-
-
-def prose(text: str) -> str:
-    """The text without its code, in which nothing is a link or a heading."""
-    return _FENCED.sub("", text)
-
-
-def anchors(text: str) -> set[str]:
-    """The anchors of the headings, as GitHub makes them."""
-    found: dict[str, int] = {}
-    for heading in _HEADING.findall(prose(text)):
-        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
-        slug = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
-        found[slug] = found.get(slug, -1) + 1
-    return {f"{slug}-{number}" if number else slug for slug, most in found.items() for number in range(most + 1)}
-
-
-def broken_links(path: Path) -> Iterator[str]:
-    for link in _LINK.findall(prose(path.read_text())):
-        if _ELSEWHERE.match(link):
-            continue
-        file, _, anchor = link.partition("#")
-        target = (path.parent / file).resolve() if file else path
-        if not target.exists() or not target.is_relative_to(ROOT):
-            yield f"{link}: there is no such file"
-        elif anchor and anchor not in anchors(target.read_text()):
-            yield f"{link}: there is no such heading"
-
-
-def make_targets(text: str) -> set[str]:
-    """The targets of `make` in the text's code."""
-    commands = (command for code in _CODE.findall(text) for command in _MAKE.findall(re.sub(r"\s#.*", "", code)))
-    return {target for command in commands for target in command.split()}
 
 
 def modules() -> Iterator[str]:
@@ -78,22 +33,6 @@ def modules() -> Iterator[str]:
 def described() -> set[str]:
     """What the tables of the page begin a row with."""
     return set(re.findall(r"^\| `([^`]+)` \|", ARCHITECTURE, re.MULTILINE))
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
-def test_every_relative_link_leads_to_a_file_and_a_heading(path: Path):
-    assert list(broken_links(path)) == []
-
-
-def test_the_readme_shows_the_two_commands_on_its_first_screen():
-    first_screen = "\n".join((ROOT / "README.md").read_text().splitlines()[:40])
-    assert {"demo", "test"} <= make_targets(first_screen)
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
-def test_every_make_target_that_is_named_exists(path: Path):
-    makefile = (ROOT / "Makefile").read_text()
-    assert make_targets(path.read_text()) - set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)) == set()
 
 
 def test_every_module_of_the_operator_has_a_line_in_the_architecture():

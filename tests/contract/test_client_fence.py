@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from controlplane.plane import ControlPlane
 from novita_operator.cloud import transport
 from novita_operator.cloud.errors import NotSent, Unknown
 from novita_operator.cloud.transport import Ask, Transport
@@ -195,3 +196,11 @@ async def test_a_proxy_from_the_environment_is_not_used(monkeypatch: pytest.Monk
         monkeypatch.setenv(name, f"http://127.0.0.1:{unused_tcp_port}")
     async with listening(OK) as wire, connected(wire.url) as line:
         assert await exchange(line, READ, open_fence) == 200
+
+
+@pytest.mark.server
+async def test_a_server_that_cannot_prove_who_it_is_hears_no_word_of_a_request(plane: ControlPlane):
+    """The control plane vouches for itself, as whoever stands between us and Novita would."""
+    async with connected(plane.server_url) as line:
+        with pytest.raises(NotSent, match="CERTIFICATE_VERIFY_FAILED"):
+            await exchange(line, WRITE, open_fence)

@@ -18,6 +18,7 @@ from novita_operator.cluster.retained import Retained
 from novita_operator.decision.orphans import Orphan, judge
 from novita_operator.model.machine import Fleet
 from novita_operator.model.notice import Notice, NoticeType, Subject
+from novita_operator.model.reasons import Incident
 
 MOST_PER_PASS = 5
 
@@ -72,7 +73,7 @@ class Sweep:
             left -= is_deleted
             note = f"Machine {machine.id} is billed and has no resource: {'deleted' if is_deleted else 'delete it'}."
             subject = Subject(machine.mark.namespace, machine.mark.name, machine.mark.uid)
-            recorder.emit(Notice(subject, NoticeType.WARNING, "Orphaned", "Sweep", note))
+            recorder.emit(Notice(subject, NoticeType.WARNING, Incident.ORPHANED, "Sweep", note))
             logger.warning("orphan of %s: %s", machine.mark, note)
 
     async def _delete(self, machine_id: str, fence: Fence) -> bool:

@@ -11,6 +11,7 @@ from novita_operator.cluster.recorder import Recorder
 from novita_operator.control.memory import Memory
 from novita_operator.model.instance import GpuInstance, Poisoned, Unreadable
 from novita_operator.model.notice import Notice, NoticeType, Subject
+from novita_operator.model.reasons import Incident
 
 _NOTE = "The operator does not understand this resource, so nothing is done for it, not even a deletion. Correct {}."
 
@@ -39,4 +40,4 @@ class Quarantine:
 
     def _tell(self, found: Poisoned) -> None:
         subject = Subject(found.namespace, found.name, found.uid)
-        self._recorder.emit(Notice(subject, NoticeType.WARNING, "Unreadable", "Read", _NOTE.format(found.why)))
+        self._recorder.emit(Notice(subject, NoticeType.WARNING, Incident.UNREADABLE, "Read", _NOTE.format(found.why)))

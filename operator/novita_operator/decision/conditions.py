@@ -29,9 +29,14 @@ class Fact(NamedTuple):
 
 
 def ready(_: Situation, d: Decision) -> Fact:
-    if d.reason in _AS_WANTED:
-        return Fact("True", d.reason, d.message)
-    return Fact("Unknown" if d.reason in _NOT_KNOWN else "False", d.reason, d.message)
+    return Fact(readiness(d.reason), d.reason, d.message)
+
+
+def readiness(reason: Reason) -> str:
+    """The status of `Ready` for this reason."""
+    if reason in _AS_WANTED:
+        return "True"
+    return "Unknown" if reason in _NOT_KNOWN else "False"
 
 
 def running(s: Situation, d: Decision) -> Fact:

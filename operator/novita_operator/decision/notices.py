@@ -8,7 +8,16 @@ from novita_operator.model.notice import Notice, NoticeType, Subject
 from novita_operator.model.reasons import ConditionType, Reason
 from novita_operator.model.status import Condition, Status
 
-_ON_THE_WAY = frozenset({Reason.LAUNCHING, Reason.STARTING, Reason.DELETING})
+SILENT = frozenset(
+    {
+        Reason.LAUNCHING,
+        Reason.STARTING,
+        Reason.DELETING,
+        Reason.NOT_LAUNCHED,
+        Reason.KEY_ACCEPTED,
+        Reason.NOT_TRIED,
+    }
+)
 _GOOD = frozenset({Reason.RUNNING, Reason.STOPPED, Reason.STOPPING, Reason.LAUNCHED, Reason.PAUSED})
 _TOLD = (ConditionType.LAUNCHED, ConditionType.SPOT_RECLAIM, ConditionType.READY)
 
@@ -23,13 +32,15 @@ def notices(instance: GpuInstance, after: Status, decision: Decision) -> Iterato
 
 def notice(instance: GpuInstance, decision: Decision, reason: Reason, note: str) -> Notice:
     """One notice about what this decision did."""
-    kind = NoticeType.NORMAL if reason in _GOOD else NoticeType.WARNING
-    return Notice(Subject.of(instance), kind, reason, type(decision.action).__name__, note)
+    return Notice(Subject.of(instance), kind_of(reason), reason, type(decision.action).__name__, note)
+
+
+def kind_of(reason: Reason) -> NoticeType:
+    """Whether somebody should look."""
+    return NoticeType.NORMAL if reason in _GOOD else NoticeType.WARNING
 
 
 def _is_news(before: Condition | None, after: Condition) -> bool:
-    if after.type == ConditionType.LAUNCHED and after.status != "True":
-        return False
-    if after.reason in _ON_THE_WAY:
+    if after.reason in SILENT:
         return False
     return before is None or (before.status, before.reason) != (after.status, after.reason)

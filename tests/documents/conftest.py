@@ -1,0 +1,3 @@
+from documents.session import session
+
+__all__ = ["session"]

@@ -1,0 +1,133 @@
+"""The workflows and updates: pinned, without more rights than needed, and nothing left out."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from documents.pages import ROOT
+from toolbox.tools import tool
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").iterdir())
+RELEASE = ROOT / ".github" / "workflows" / "release.yaml"
+UPDATES = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+MANIFESTS = {"uv": "uv.lock", "docker": "Dockerfile", "gomod": "go.mod", "github-actions": ".github/workflows"}
+UV = re.search(r"astral-sh/uv:([\d.]+)", (ROOT / "Dockerfile").read_text())
+
+_PINNED = re.compile(r"[\w-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.github/workflows/\w+\.yaml")
+_USES = re.compile(r"^ *(?:- )?uses: (.+)$", re.MULTILINE)
+
+
+def used() -> Iterator[tuple[str, str]]:
+    """Every action that a workflow uses, with its version, as written."""
+    for path in WORKFLOWS:
+        yield from ((path.name, action) for action in _USES.findall(path.read_text()))
+
+
+def steps(workflow: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for job in workflow["jobs"].values():
+        yield from job.get("steps", ())
+
+
+def name_of(path: Path) -> str:
+    return path.name
+
+
+@pytest.mark.tools
+def test_actionlint_has_nothing_to_say():
+    done = subprocess.run([tool("actionlint"), *WORKFLOWS], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.tools
+def test_actionlint_says_so_if_a_workflow_is_wrong(tmp_path: Path):
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text((WORKFLOWS[0].read_text()).replace("runs-on:", "run-on:"))
+    assert subprocess.run([tool("actionlint"), wrong], capture_output=True, check=False).returncode == 1
+
+
+@pytest.mark.parametrize(("workflow", "action"), [*used()])
+def test_an_action_is_pinned_to_a_commit_and_says_which_version_that_is(workflow: str, action: str):
+    assert _PINNED.fullmatch(action), workflow
+
+
+def test_an_action_has_one_version_in_all_workflows():
+    versions = {
+        action.partition("@")[0]: {each for _, each in used() if each.startswith(action.partition("@")[0] + "@")}
+        for _, action in used()
+    }
+    assert {action: found for action, found in versions.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=name_of)
+def test_a_workflow_begins_without_rights_and_each_job_says_what_it_needs(path: Path):
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {}
+    assert [name for name, job in workflow["jobs"].items() if "permissions" not in job] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=name_of)
+def test_only_a_release_may_write(path: Path):
+    jobs = yaml.safe_load(path.read_text())["jobs"]
+    writing = {name for name, job in jobs.items() if "write" in job["permissions"].values()}
+    assert writing == ({"image", "chart", "release"} if path == RELEASE else set())
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=name_of)
+def test_a_checkout_leaves_no_token_behind(path: Path):
+    checkouts = [
+        step for step in steps(yaml.safe_load(path.read_text())) if "actions/checkout@" in step.get("uses", "")
+    ]
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=name_of)
+def test_nothing_that_strangers_write_gets_into_a_shell(path: Path):
+    scripts = [step["run"] for step in steps(yaml.safe_load(path.read_text())) if "run" in step]
+    assert [script for script in scripts if "${{" in script] == []
+
+
+def test_uv_is_the_same_everywhere():
+    assert UV
+    versions = {
+        step["with"]["version"]
+        for path in WORKFLOWS
+        for step in steps(yaml.safe_load(path.read_text()))
+        if "setup-uv@" in step.get("uses", "")
+    }
+    assert versions == {UV[1]}
+
+
+def test_the_chart_is_packed_by_the_helm_that_it_is_tested_with():
+    steps_of_helm = [
+        step for step in steps(yaml.safe_load(RELEASE.read_text())) if "setup-helm@" in step.get("uses", "")
+    ]
+    tested = re.search(r"helm\.sh/helm/v4 (v[\d.]+)", (ROOT / "tests" / "toolbox" / "helm4" / "go.mod").read_text())
+    assert tested
+    assert [step["with"]["version"] for step in steps_of_helm] == [tested[1]]
+
+
+def test_every_update_watches_something_that_is_there():
+    for update in UPDATES:
+        for folder in update.get("directories", [update.get("directory")]):
+            assert list(ROOT.glob(f"{folder.strip('/')}/{MANIFESTS[update['package-ecosystem']]}".lstrip("/"))), folder
+
+
+def test_every_go_module_is_watched():
+    watched = next(update["directories"] for update in UPDATES if update["package-ecosystem"] == "gomod")
+    modules = {path for folder in watched for path in ROOT.glob(f"{folder.strip('/')}/go.mod")}
+    assert modules == set((ROOT / "tests").rglob("go.mod"))
+
+
+def test_the_list_of_packages_names_what_the_image_holds():
+    command = [os.environ.get("UV", "uv"), "export", "--locked", "--no-dev", "--format", "cyclonedx1.5", "--quiet"]
+    listed = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
+    names = {component["name"] for component in listed["components"]}
+    assert {"kopf", "kubernetes", "pydantic"} <= names
+    assert not {"pytest", "mypy", "ruff"} & names
