@@ -1,8 +1,7 @@
-"""Prints every generated file from the one place that knows: settings, metrics, the CRD, the rights.
+"""Prints every generated file from the one place that knows: settings, metrics, the CRD, the rights, Argo CD's scripts.
 
 `python docs/generate.py` writes them, `--check` only names those that are stale (exit code 1).
 """
-# ruff: noqa: INP001  a script, no package
 
 import argparse
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
+from argocd_cm import argocd_cm
 from novita_operator import metrics
 from novita_operator.cluster.rights import manifests_yaml
 from novita_operator.control import gauges
@@ -20,6 +20,7 @@ from novita_operator.model.environ import describe
 from novita_operator.settings import Settings
 
 ROOT = Path(__file__).parents[1]
+ARGOCD = ROOT / "manifests" / "argocd"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,6 +45,7 @@ def pages() -> dict[str, str]:
         "crds/gpu.novita.ai_gpuinstances.yaml": crd_yaml(),
         "docs/reference/metrics.md": _metrics(),
         "docs/reference/settings.md": _settings(),
+        "manifests/argocd/argocd-cm.yaml": argocd_cm(ARGOCD / "resource_customizations"),
         "manifests/base/rbac.yaml": manifests_yaml(),
     }
 
