@@ -45,7 +45,7 @@ _VOLATILE = {
     r"\d{4}-\d\d-\d\dT[\d:.]+Z": "<time>",
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}": "<uid>",
     r'(?<="by\\":\\")[^\\]+': "<process>",
-    r"(?<=machines at Novita )\([^)]+\)": "<trouble>",
+    r"(?<=machines at Novita )\(.+?\)(?=: nothing)": "<trouble>",
 }
 
 
