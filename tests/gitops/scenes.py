@@ -16,7 +16,7 @@ import yaml
 
 from gitops.argo import Manifest
 from novita_simulator.client import Simulator
-from stage import QUICK, Cluster, OperatorProcess, manifest, stage
+from stage import PATIENCE, QUICK, Cluster, OperatorProcess, manifest, stage
 
 ROOT = Path(__file__).parents[2]
 CUSTOMIZATIONS = ROOT / "manifests" / "argocd" / "resource_customizations"
@@ -40,7 +40,17 @@ _RECLAIM = r"Novita takes the spot machine back at \S+Z"
 Scene = tuple[str, str]
 """The name of the resource, which is the name of its file, and its text."""
 
-_PAUSED = {"gpu.novita.ai/paused": "true"}
+_RUNNING = (
+    "healthy-running",
+    "healthy-reclaim-announced",
+    "suspended-stopped",
+    "suspended-paused",
+    "degraded-reclaimed",
+    "progressing-deleting",
+    "progressing-unobserved",
+    "progressing-unreachable",
+)
+"""What begins as a machine that runs."""
 _VOLATILE = {
     r"\d{4}-\d\d-\d\dT[\d:.]+Z": "<time>",
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}": "<uid>",
@@ -51,13 +61,18 @@ _VOLATILE = {
 
 def play(cluster: Cluster, novita: Simulator, operator: OperatorProcess) -> Iterator[Scene]:
     """One scene after the other; at the end Novita does not answer any more."""
-    yield from _as_wanted(cluster)
+    for name in _RUNNING:
+        _apply(cluster, name, ports=[{"port": 8000}])
+    cluster.kubectl("wait", "gpui", "--all", "--for=condition=Ready", f"--timeout={PATIENCE:.0f}s")
+    yield "healthy-running", _text(cluster, "healthy-running")
+    yield from _as_people_want(cluster)
     yield from _reclaimed(cluster, novita)
     yield from _not_to_be_had(cluster)
     yield from _on_the_way(cluster, novita)
     with _frozen(operator):
         yield from _unobserved(cluster)
-    yield from _blind(cluster, novita)
+    novita.fault("html_403", times=None)
+    yield _when(cluster, "progressing-unreachable", "NovitaUnreachable")
 
 
 def shape(text: str) -> Manifest:
@@ -84,27 +99,18 @@ def _frozen(operator: OperatorProcess) -> Iterator[None]:
         operator.process.send_signal(signal.SIGCONT)
 
 
-def _as_wanted(cluster: Cluster) -> Iterator[Scene]:
-    _apply(cluster, "healthy-running", ports=[{"port": 8000}])
-    _apply(cluster, "suspended-stopped")
-    _apply(cluster, "suspended-paused")
-    cluster.wait("suspended-stopped", "Ready")
-    cluster.wait("suspended-paused", "Ready")
+def _as_people_want(cluster: Cluster) -> Iterator[Scene]:
     cluster.patch("suspended-stopped", {"spec": {"powerState": "Stopped"}})
-    cluster.patch("suspended-paused", {"metadata": {"annotations": _PAUSED}})
-    yield _when(cluster, "healthy-running", "Running")
+    cluster.patch("suspended-paused", {"metadata": {"annotations": {"gpu.novita.ai/paused": "true"}}})
     yield _when(cluster, "suspended-stopped", "Stopped")
     yield _when(cluster, "suspended-paused", "Paused")
 
 
 def _reclaimed(cluster: Cluster, novita: Simulator) -> Iterator[Scene]:
-    names = ("healthy-reclaim-announced", "degraded-reclaimed")
-    for name, notice in zip(names, (FOREVER, 0), strict=True):
-        _apply(cluster, name)
-        cluster.wait(name, "Ready")
-        novita.reclaim(cluster.status(name)["instanceId"], notice=notice)
-    yield _when(cluster, names[0], "SpotReclaimAnnounced", "SpotReclaim")
-    yield _when(cluster, names[1], "SpotReclaimed")
+    novita.reclaim(cluster.status("healthy-reclaim-announced")["instanceId"], notice=FOREVER)
+    novita.reclaim(cluster.status("degraded-reclaimed")["instanceId"])
+    yield _when(cluster, "healthy-reclaim-announced", "SpotReclaimAnnounced", "SpotReclaim")
+    yield _when(cluster, "degraded-reclaimed", "SpotReclaimed")
 
 
 def _not_to_be_had(cluster: Cluster) -> Iterator[Scene]:
@@ -115,10 +121,6 @@ def _not_to_be_had(cluster: Cluster) -> Iterator[Scene]:
 
 
 def _on_the_way(cluster: Cluster, novita: Simulator) -> Iterator[Scene]:
-    _apply(cluster, "progressing-deleting")
-    _apply(cluster, "progressing-unobserved")
-    cluster.wait("progressing-deleting", "Ready")
-    cluster.wait("progressing-unobserved", "Ready")
     novita.durations(pulling=FOREVER, removing=FOREVER)
     _apply(cluster, "progressing-starting")
     cluster.kubectl("delete", "gpui", "progressing-deleting", "--wait=false")
@@ -131,14 +133,6 @@ def _unobserved(cluster: Cluster) -> Iterator[Scene]:
     cluster.patch("progressing-unobserved", {"spec": {"powerState": "Stopped"}})
     yield "progressing-new", _text(cluster, "progressing-new")
     yield "progressing-unobserved", _text(cluster, "progressing-unobserved")
-
-
-def _blind(cluster: Cluster, novita: Simulator) -> Iterator[Scene]:
-    novita.durations(**QUICK)
-    _apply(cluster, "progressing-unreachable")
-    cluster.wait("progressing-unreachable", "Ready")
-    novita.fault("html_403", times=None)
-    yield _when(cluster, "progressing-unreachable", "NovitaUnreachable")
 
 
 def _apply(cluster: Cluster, name: str, **spec: Any) -> None:  # Any: JSON

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -29,12 +29,15 @@ BY_EXPRESSION = {name: BY_WORD[name.split("-")[0]] for name in STATES}
 Apply = Callable[[Manifest], str]
 
 
-def run(flux: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(flux), *arguments], capture_output=True, text=True, check=False, **options)
+def run(
+    flux: Path, *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [str(flux), *arguments]
+    return subprocess.run(command, input=stdin, env=environment, capture_output=True, text=True, check=False)
 
 
 def judged(flux: Path, *arguments: str) -> dict[str, str]:
-    answer = run(flux, "status", *arguments, input="\n---\n".join(STATES.values()))
+    answer = run(flux, "status", *arguments, stdin="\n---\n".join(STATES.values()))
     assert answer.returncode == 0, answer.stderr
     return dict(zip(STATES, answer.stdout.split(), strict=True))
 
@@ -45,7 +48,7 @@ def reconcile(plane: ControlPlane, cluster: Cluster, flux: Path) -> Apply:
 
     def apply(manifest: Manifest) -> str:
         placed = {**manifest, "metadata": {**manifest["metadata"], "namespace": cluster.namespace}}
-        answer = run(flux, "apply", input=json.dumps(placed), env=plane.environment)
+        answer = run(flux, "apply", stdin=json.dumps(placed), environment=plane.environment)
         assert answer.returncode == 0, answer.stderr
         return answer.stdout.strip()
 
