@@ -1,6 +1,6 @@
 -- A GpuInstance's status follows kstatus: observedGeneration, Reconciling and Stalled. Ready says that what is observed is
 -- what is wanted, so a machine that is stopped on purpose is Ready, too.
--- https://github.com/novita-gpu-operator/novita-gpu-operator#conditions
+-- https://github.com/novita-gpu-operator/novita-gpu-operator/blob/main/docs/gitops.md#health
 
 local metadata = obj.metadata or {}
 local status = obj.status or {}
