@@ -1,4 +1,4 @@
-"""Prints every generated file from the one place that knows: settings, metrics, the CRD, the rights.
+"""Prints every generated file from the one place that knows: settings, metrics, the CRD, the rights, Argo CD's scripts.
 
 `python docs/generate.py` writes them, `--check` only names those that are stale (exit code 1).
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
+from argocd_cm import argocd_cm
 from novita_operator import metrics
 from novita_operator.cluster import rights
 from novita_operator.control import gauges
@@ -21,6 +22,7 @@ from resource_pages import conditions, events, resource
 from tables import page, table
 
 ROOT = Path(__file__).parents[1]
+ARGOCD = ROOT / "manifests" / "argocd"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,6 +50,7 @@ def pages() -> dict[str, str]:
         "docs/reference/gpuinstance.md": resource(),
         "docs/reference/metrics.md": _metrics(),
         "docs/reference/settings.md": _settings(),
+        "manifests/argocd/argocd-cm.yaml": argocd_cm(ARGOCD / "resource_customizations"),
         "manifests/crds/gpu.novita.ai_gpuinstances.yaml": crd_yaml(),
         **{f"manifests/{part}/rbac.yaml": text for part, text in rights.parts().items()},
     }
