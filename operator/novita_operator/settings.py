@@ -143,8 +143,8 @@ class Settings(BaseModel):
         "",
         alias="NOVITA_OPERATOR_CLUSTER_ID",
         pattern=r"^[A-Za-z0-9._-]{1,63}$",
-        description="Marks this cluster's machines. Change it only while there are none. Empty: the UID of the "
-        "namespace kube-system.",
+        description="Marks this cluster's machines. Change it only while there are none, or to the id of a cluster "
+        "that is gone and whose backup is restored here. Empty: the UID of the namespace kube-system.",
     )
     workers: int = Field(
         16, alias="NOVITA_OPERATOR_WORKERS", ge=1, le=512, description="How many resources are looked at side by side."

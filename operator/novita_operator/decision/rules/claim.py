@@ -9,15 +9,20 @@ from novita_operator.decision.rules.startup import COMING_UP_NOTE
 from novita_operator.decision.situation import CallResult, Situation, Trace
 from novita_operator.model.claim import MOST_LAUNCHES, PRICE, Bargain, Claim
 from novita_operator.model.machine import GOING_AWAY, Machine, MachineState
+from novita_operator.model.naming import is_named_for
 from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import BillingMode
 
 ADOPTED = "adopted"
 """`by` of a claim that was rebuilt from a machine: no process may call create for it."""
+_LOST = "Making sure what became of machine {} before anything is launched."
 
 
 def lost_claim(s: Situation) -> Decision | None:
-    """Losing finalizer, claim and status (`kubectl replace`, a restore) never launches a second machine."""
+    """Losing finalizer, claim and status (`kubectl replace`, a restore) never launches a second machine.
+
+    A restored object has a new UID. It takes over the machine of its earlier life, or proves it absent.
+    """
     if s.instance.is_deleting:
         return None
     if s.claim is not None:
@@ -28,9 +33,8 @@ def lost_claim(s: Situation) -> Decision | None:
         return _put_back(remembered)
     if s.ours:
         return _put_back(_rebuilt(s, _most_likely(s)))
-    if s.trace is None or is_absent(s, s.trace):
-        return None
-    return find_out(s, s.trace, Reason.LAUNCH_UNCERTAIN, "The claim is lost: looking for the machine in status.")
+    unproved = (trace for trace in (s.told, s.restored) if trace is not None and not is_absent(s, trace))
+    return next((find_out(s, trace, Reason.LAUNCH_UNCERTAIN, _LOST.format(trace.name)) for trace in unproved), None)
 
 
 def unresolved_claim(s: Situation) -> Decision | None:
@@ -74,9 +78,19 @@ def _put_back(claim: Claim) -> Decision:
 
 
 def _most_likely(s: Situation) -> Machine:
-    """One that is not being deleted before one that is; then the one in status, then the oldest."""
+    """One that is not being deleted before one that is; then of this life, in status, in the claim, the oldest."""
     remembered = s.instance.status.instance_id
-    return min(s.ours, key=lambda m: (_goes(s, m), m.id != remembered, m.created or s.now, m.id))
+    return min(
+        s.ours,
+        key=lambda m: (
+            _goes(s, m),
+            not is_named_for(m.name, s.uid),
+            m.id != remembered,
+            s.restored is None or m.name != s.restored.name,
+            m.created or s.now,
+            m.id,
+        ),
+    )
 
 
 def _goes(s: Situation, machine: Machine) -> bool:
@@ -90,7 +104,12 @@ def _begun(s: Situation, machine: Machine) -> datetime:
 
 
 def _rebuilt(s: Situation, machine: Machine) -> Claim:
-    status = s.instance.status
+    """What a backup's claim says of it stays true; its retries were those of another generation."""
+    restored, status = s.instance.restored_claim, s.instance.status
+    if restored is not None and restored.machine == machine.name:
+        return restored.model_copy(
+            update={"uid": s.uid, "by": ADOPTED, "generation": s.instance.generation, "retry": 0}
+        )
     told = status.hourly_price if status.machine_name == machine.name else None
     return Claim(
         uid=s.uid,
