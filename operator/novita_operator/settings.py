@@ -207,6 +207,11 @@ class Settings(BaseModel):
         """Seconds between lists while a machine moves."""
         return max(_SHORTEST_FAST_POLL, self.poll_interval / 3)
 
+    def shown(self) -> dict[str, str]:
+        """Every setting as it stands, by the name of its variable; a key is not shown."""
+        fields = type(self).model_fields.items()
+        return {str(field.alias): str(getattr(self, name) or "") for name, field in fields}
+
     def warnings(self) -> Iterator[str]:
         """What is allowed, and yet should be said at start."""
         if is_open_http(self.api_base_url):
