@@ -50,7 +50,9 @@ def test_an_object_that_nobody_has_looked_at_can_be_shown():
 
 
 def test_values_of_environments_are_secrets_wherever_they_turn_up_again():
-    assert secrets_of([BODY, {"spec": {"env": [{"name": "A", "value": "on"}, {"name": "B"}]}}, {}]) == {SECRET}
+    assert secrets_of([BODY, {"spec": {"env": [{"name": "A", "value": "on"}, {"name": "B"}]}}, {"spec": {}}]) == {
+        SECRET
+    }
     assert scrubbed(f"a {SECRET}!", {SECRET}) == f"a {HIDDEN}!"
 
 

@@ -165,7 +165,7 @@ class Situation:
         status = self.instance.status
         if status.machine_name is None or life_in(status.machine_name, *self.instance.owner) is None:
             return None
-        return Trace(status.machine_name, status.instance_id if is_named_for(status.machine_name, self.uid) else None)
+        return Trace(status.machine_name, status.instance_id if self.is_of_this_life(status.machine_name) else None)
 
     @cached_property
     def restored(self) -> Trace | None:
@@ -179,6 +179,10 @@ class Situation:
         remembered = self.remembered if self.claim is None else None
         seen = remembered and life_in(remembered.machine, *self.instance.owner)
         return self.instance.lives | {seen} if seen else self.instance.lives
+
+    def is_of_this_life(self, machine: str) -> bool:
+        """Whether a machine of this name was launched under the object's present UID."""
+        return is_named_for(machine, self.uid)
 
     def owned(self, machines: Iterable[Machine]) -> tuple[Machine, ...]:
         """Those that are this object's own by name and by mark, and not yet removed."""

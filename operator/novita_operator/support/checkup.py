@@ -73,7 +73,7 @@ class Checkup:
             own = await cluster_id(self.connection)
         except ClusterError as error:
             verdict = Verdict.WARNING if self.given_id else Verdict.UNKNOWN
-            return Finding("cluster id", verdict, f"{self.given_id} {error}".strip(), "See the rights.")
+            return Finding("cluster id", verdict, f"{self.given_id} {error}".strip(), "Mend the rights.")
         if self.given_id in {"", own}:
             return Finding("cluster id", Verdict.OK, own)
         return Finding(
@@ -104,7 +104,7 @@ class Checkup:
                 "rights",
                 Verdict.FAILED,
                 f"whoever runs this may not: {'; '.join(lacking)}",
-                "Apply manifests/base/rbac.yaml for the account, or narrow the operator with --namespace.",
+                "Give the account the rights of the chart or the manifests, or narrow the operator with --namespace.",
             )
         return Finding("rights", Verdict.OK, "all that the operator needs, for whoever runs this")
 

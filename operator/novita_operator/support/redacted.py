@@ -84,12 +84,8 @@ def _foreign(machine: Machine) -> dict[str, Any]:
 
 def secrets_of(bodies: Iterable[Json]) -> set[str]:
     """Values of the environments: no other file may repeat them."""
-    return {
-        variable.get("value", "")
-        for body in bodies
-        for variable in (body.get("spec") or {}).get("env") or ()
-        if len(variable.get("value", "")) >= _SHORTEST_SECRET
-    }
+    variables = (variable for body in bodies for variable in body["spec"].get("env") or ())
+    return {value for variable in variables if len(value := variable.get("value") or "") >= _SHORTEST_SECRET}
 
 
 def scrubbed(text: str, secrets: Iterable[str]) -> str:

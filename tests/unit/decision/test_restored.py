@@ -145,6 +145,9 @@ def test_a_machine_of_any_life_that_the_backup_tells_of_is_taken_over(subject: G
         ),
         pytest.param(situation(restored(), remembered=claim()), id="remembered, and not shown"),
         pytest.param(
+            situation(restored(), remembered=claim(), fleet=fleet(LEFT)), id="remembered, and only the other is shown"
+        ),
+        pytest.param(
             situation(restored(), remembered=claim(), fleet=fleet(machine(), replace(LEFT, id="m-0"))),
             id="remembered and shown",
         ),
@@ -152,6 +155,12 @@ def test_a_machine_of_any_life_that_the_backup_tells_of_is_taken_over(subject: G
 )
 def test_a_backup_applied_over_a_living_object_does_not_take_its_machine_from_it(s: Situation) -> None:
     assert claimed(s).machine == NAME
+
+
+def test_before_a_machine_of_an_earlier_life_is_taken_over_that_of_this_life_in_status_is_proved_absent() -> None:
+    living = restored(status=recorded(instanceId="m-2"))
+    assert decide(situation(living, fleet=fleet(LEFT))).action == ReadAlone(NAME, "m-2", BOOT - 1)
+    assert claimed(situation(living, fleet=fleet(LEFT), proved_gone=NAME)).machine == EARLIER_NAME
 
 
 def test_a_life_that_is_being_removed_goes_after_one_that_stays() -> None:

@@ -9,7 +9,6 @@ from novita_operator.decision.rules.startup import COMING_UP_NOTE
 from novita_operator.decision.situation import CallResult, Situation, Trace
 from novita_operator.model.claim import MOST_LAUNCHES, PRICE, Bargain, Claim
 from novita_operator.model.machine import GOING_AWAY, Machine, MachineState
-from novita_operator.model.naming import is_named_for
 from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import BillingMode
 
@@ -21,20 +20,29 @@ _LOST = "Making sure what became of machine {} before anything is launched."
 def lost_claim(s: Situation) -> Decision | None:
     """Losing finalizer, claim and status (`kubectl replace`, a restore) never launches a second machine.
 
-    A restored object has a new UID. It takes over the machine of its earlier life, or proves it absent.
+    A restored object has a new UID. It takes over the machine of its earlier life, or proves it absent; what speaks of
+    a machine of this life goes before.
     """
     if s.instance.is_deleting:
         return None
     if s.claim is not None:
         return None if s.instance.has_finalizer else _put_back(s.claim)
-    shown = {machine.name for machine in s.ours if not _goes(s, machine)}
-    remembered = s.remembered
-    if remembered is not None and (remembered.machine in shown or not (shown or s.is_overtaken(remembered))):
-        return _put_back(remembered)
-    if s.ours:
+    if s.remembered is not None and _may_come_back(s, s.remembered):
+        return _put_back(s.remembered)
+    unproved = [trace for trace in (s.told, s.restored) if trace is not None and not is_absent(s, trace)]
+    is_shown = any(s.is_of_this_life(machine.name) for machine in s.ours)
+    may_be = any(s.is_of_this_life(trace.name) for trace in unproved)
+    if s.ours and (is_shown or not may_be):
         return _put_back(_rebuilt(s, _most_likely(s)))
-    unproved = (trace for trace in (s.told, s.restored) if trace is not None and not is_absent(s, trace))
     return next((find_out(s, trace, Reason.LAUNCH_UNCERTAIN, _LOST.format(trace.name)) for trace in unproved), None)
+
+
+def _may_come_back(s: Situation, remembered: Claim) -> bool:
+    """Its machine is shown, or nothing tells of another of this life: no list, and no later launch in status."""
+    staying = {machine.name for machine in s.ours if not _goes(s, machine)}
+    if remembered.machine in staying:
+        return True
+    return not s.is_overtaken(remembered) and not any(map(s.is_of_this_life, staying))
 
 
 def unresolved_claim(s: Situation) -> Decision | None:
@@ -84,7 +92,7 @@ def _most_likely(s: Situation) -> Machine:
         s.ours,
         key=lambda m: (
             _goes(s, m),
-            not is_named_for(m.name, s.uid),
+            not s.is_of_this_life(m.name),
             m.id != remembered,
             s.restored is None or m.name != s.restored.name,
             m.created or s.now,
