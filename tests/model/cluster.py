@@ -133,7 +133,7 @@ class Cluster:
         self._put(name, _merged(body, {"metadata": {"finalizers": [], "deletionTimestamp": NOW.isoformat()}}))
         self._uids += 1
         kept = ("annotations", "finalizers") if finalizers else ("annotations",)
-        metadata = {"namespace": "default", "name": name, "uid": _uid(self._uids), "generation": 1}
+        metadata: Json = {"namespace": "default", "name": name, "uid": _uid(self._uids), "generation": 1}
         metadata |= {part: old["metadata"][part] for part in kept if part in old["metadata"]}
         self._inherit(json.loads(metadata.get("annotations", {}).get(CLAIM_ANNOTATION, "{}")))
         self._put(name, {"metadata": metadata, "spec": old["spec"], "status": old["status"] if status else {}})
@@ -149,7 +149,7 @@ class Cluster:
     def _before(self, name: str, how_far_back: int) -> Json:
         """An earlier version of the object of that name, under its present UID."""
         uid = self.objects[name]["metadata"]["uid"]
-        past = [event["object"] for event in self.past if event["object"]["metadata"]["uid"] == uid]
+        past: list[Json] = [event["object"] for event in self.past if event["object"]["metadata"]["uid"] == uid]
         return past[-min(how_far_back, len(past))]
 
     def _edit(self, name: str, patch: Json, *, is_new_generation: bool = False) -> None:

@@ -112,7 +112,8 @@ class World:
         if owner is None or (owner.is_deleting and not as_orphan):
             return
         if as_orphan:
-            self.finds(Finding.WRONGED, f"the sweep deletes {machine_id} of a living object")
+            if machine.name not in self.excused:
+                self.finds(Finding.WRONGED, f"the sweep deletes {machine_id} of a living object")
         elif owner.claim is not None and owner.claim.machine == machine.name and self._has_long_been_up(machine_id):
             self.finds(Finding.WRONGED, f"{machine_id} is up, and claimed")
 
@@ -160,12 +161,14 @@ class World:
             self.finds(Finding.UNTRUE, f"{was} is told to be gone, and lives")
 
     def users_did(self, uid: str) -> None:
-        """After a user changed an object: launches that it lost sight of, and that no list need show, are excused."""
+        """After a user changed an object: launches that it lost sight of, and that no list need show, are excused.
+
+        So are those of an earlier life of which nothing in the object tells any more: their marks do not either.
+        """
         instance = self.cluster.by_uid(uid)
         lives = self.cluster.lives(uid)
         names = [name for name, launch in self._launches.items() if launch.uid in lives and self._is_open(name, launch)]
-        if instance is None:
-            names += [machine.name for machine in self.billed(uid)]
+        names += [m.name for m in self.billed(uid) if instance is None or name_part(instance.uid) not in m.name]
         self.excused.update(name for name in names if not _knows(instance, name))
 
     def _is_open(self, name: str, launch: _Launch) -> bool:
