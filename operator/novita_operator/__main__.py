@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 
 from novita_operator import logs
@@ -30,6 +31,8 @@ def _parser() -> argparse.ArgumentParser:
     for name, command, summary in (
         ("run", _run, "run the operator until SIGTERM"),
         ("orphans", _orphans, "print the machines of ours whose resource is gone"),
+        ("check", _check, "look whether an operator can work here, and say what to do if not"),
+        ("support-bundle", _support_bundle, "collect what somebody needs who helps, without secrets"),
     ):
         working = commands.add_parser(
             name, help=summary, epilog=_manual(), formatter_class=argparse.RawDescriptionHelpFormatter
@@ -38,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
         _add_options(working)
     commands.choices["run"].add_argument(
         "--leader-elect", action="store_true", help="act only while holding the Lease; for replicas"
+    )
+    commands.choices["support-bundle"].add_argument(
+        "--output", default="novita-operator-support.tar.gz", metavar="FILE", help="default: %(default)s; - is stdout"
     )
     commands.add_parser("crd", help="print the CustomResourceDefinition").set_defaults(command=_crd)
     commands.add_parser("version", help="print the version").set_defaults(command=_version)
@@ -77,9 +83,21 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _orphans(arguments: argparse.Namespace) -> int:
-    from novita_operator import app  # noqa: PLC0415  as above
+    from novita_operator import commands  # noqa: PLC0415  as above
 
-    return _with_settings(arguments, app.orphans)
+    return _with_settings(arguments, commands.orphans)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from novita_operator import commands  # noqa: PLC0415  as above
+
+    return _with_settings(arguments, commands.check)
+
+
+def _support_bundle(arguments: argparse.Namespace) -> int:
+    from novita_operator import commands  # noqa: PLC0415  as above
+
+    return _with_settings(arguments, partial(commands.support_bundle, output=arguments.output))
 
 
 def _with_settings(arguments: argparse.Namespace, work: Callable[[Settings, Options], int]) -> int:

@@ -62,15 +62,10 @@ logger = logging.getLogger(__name__)
 def run(settings: Settings, options: Options) -> int:
     """Run the operator until SIGTERM or SIGINT; returns the exit code, which is 1 if it had to give up by itself."""
     gc.set_threshold(_COLLECT_EVERY)
-    return asyncio.run(_or_one_line(_run(settings, options)))
+    return asyncio.run(or_one_line(_run(settings, options)))
 
 
-def orphans(settings: Settings, options: Options) -> int:
-    """Print the machines that no resource accounts for; 1 if one was not left on purpose, 3 if it is not known."""
-    return asyncio.run(_or_one_line(_print_orphans(settings, options)))
-
-
-async def _or_one_line(command: Awaitable[int]) -> int:
+async def or_one_line(command: Awaitable[int]) -> int:
     """What stands against it (an API, an address in use) is told in one line; a traceback would only hide it."""
     try:
         return await command
@@ -87,27 +82,15 @@ async def _run(settings: Settings, options: Options) -> int:
         health = Health(settings.http_address, dependencies)
         logger.info("version %s serves http://%s", VERSION, "{}:{}".format(*await health.start()))
         stack.push_async_callback(health.stop)
-        connection = await _connection(stack)
+        connection = await open_connection(stack)
         cluster = settings.cluster_id or await _cluster_id(connection, stop)
         if not cluster:
             return 0
         clock = system_clock()
-        cloud = await stack.enter_async_context(_cloud(settings, clock))
+        cloud = await stack.enter_async_context(open_cloud(settings, clock))
         parts = _assemble(settings, options, clock, cloud, connection, cluster)
         dependencies.update(_dependencies(parts))
         return await Life(parts, _pace(settings), health, stop).live()
-
-
-async def _print_orphans(settings: Settings, options: Options) -> int:
-    async with contextlib.AsyncExitStack() as stack:
-        connection = await _connection(stack)
-        cloud = await stack.enter_async_context(_cloud(settings, system_clock()))
-        cluster = settings.cluster_id or await cluster_id(connection)
-        found = await _sweep(settings, options, cloud, connection, cluster).look()
-    for machine, is_retained in found:
-        kind = "retained" if is_retained else "orphan"
-        print(f"{kind:<9} {machine.id:<20} {machine.state:<10} {machine.name:<63} {machine.mark}")  # noqa: T201  a command's answer
-    return 1 if any(not orphan.is_retained for orphan in found) else 0
 
 
 async def _cluster_id(connection: Connection, stop: asyncio.Event) -> str:
@@ -156,7 +139,7 @@ def _assemble(
     retained = Retained(connection, settings.namespace)
     hands = Hands(cloud, instances, retained, recorder, memory, launcher, setbacks, may_act=may_act)
     metrics.BUILD_INFO.labels(VERSION).set(1)
-    sweep = _sweep(settings, options, cloud, connection, cluster)
+    sweep = sweep_of(settings, options, cloud, connection, cluster)
     metrics.REGISTRY.register(Gauges(memory, catalogue, sweep))
     ProcessCollector(registry=metrics.REGISTRY)
     return Operator(
@@ -176,13 +159,13 @@ def _assemble(
     )
 
 
-async def _connection(stack: contextlib.AsyncExitStack) -> Connection:
+async def open_connection(stack: contextlib.AsyncExitStack) -> Connection:
     connection = await connect()
     stack.push_async_callback(connection.close)
     return connection
 
 
-def _cloud(settings: Settings, clock: Clock) -> Novita:
+def open_cloud(settings: Settings, clock: Clock) -> Novita:
     return Novita(
         key=settings.key_source(clock.boot),
         gate=Gate(
@@ -201,7 +184,7 @@ def _cloud(settings: Settings, clock: Clock) -> Novita:
     )
 
 
-def _sweep(settings: Settings, options: Options, cloud: Novita, connection: Connection, cluster: str) -> Sweep:
+def sweep_of(settings: Settings, options: Options, cloud: Novita, connection: Connection, cluster: str) -> Sweep:
     retained = Retained(connection, settings.namespace)
     return Sweep(cloud, Instances(connection), retained, cluster_id=cluster, namespaces=options.namespaces)
 

@@ -143,8 +143,8 @@ class Settings(BaseModel):
         "",
         alias="NOVITA_OPERATOR_CLUSTER_ID",
         pattern=r"^[A-Za-z0-9._-]{1,63}$",
-        description="Marks this cluster's machines. Change it only while there are none. Empty: the UID of the "
-        "namespace kube-system.",
+        description="Marks this cluster's machines. Change it only while there are none, or to the id of a cluster "
+        "that is gone and whose backup is restored here. Empty: the UID of the namespace kube-system.",
     )
     workers: int = Field(
         16, alias="NOVITA_OPERATOR_WORKERS", ge=1, le=512, description="How many resources are looked at side by side."
@@ -206,6 +206,11 @@ class Settings(BaseModel):
     def fast_poll_interval(self) -> float:
         """Seconds between lists while a machine moves."""
         return max(_SHORTEST_FAST_POLL, self.poll_interval / 3)
+
+    def shown(self) -> dict[str, str]:
+        """Every setting as it stands, by the name of its variable; a key is not shown."""
+        fields = type(self).model_fields.items()
+        return {str(field.alias): str(getattr(self, name) or "") for name, field in fields}
 
     def warnings(self) -> Iterator[str]:
         """What is allowed, and yet should be said at start."""

@@ -5,7 +5,7 @@ within W/3 of its claim lands by claim + W or never, and a list shows nothing th
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
@@ -99,10 +99,10 @@ class Cloud:
     def truth(self, machine_id: str) -> Machine | None:
         return self.pasts[machine_id][-1][1] if machine_id in self.pasts else None
 
-    def billed(self, uid: str | None = None) -> list[Machine]:
-        """Machines of ours that are alive: of one object, or all."""
+    def billed(self, uids: Collection[str] | None = None) -> list[Machine]:
+        """Machines of ours that are alive: of one object, by all UIDs that it had, or all."""
         alive = (self.truth(machine_id) for machine_id in self.names)
-        return [m for m in alive if m is not None and m.mark is not None and uid in {None, m.mark.uid}]
+        return [m for m in alive if m is not None and m.mark is not None and (uids is None or m.mark.uid in uids)]
 
     def is_news(self, name: str) -> bool:
         """Whether a list need not show it yet: it is under way, or has just landed."""

@@ -1,13 +1,15 @@
 """The API server in the model: paths and JSON, versions and conflicts, finalizers, and users who do as they like."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from build import NOW, spec
 from novita_operator.cluster.connection import Json
 from novita_operator.cluster.errors import Conflict, Gone
-from novita_operator.model.claim import PAUSED_ANNOTATION
+from novita_operator.model.claim import CLAIM_ANNOTATION, PAUSED_ANNOTATION
 from novita_operator.model.instance import GpuInstance
+from novita_operator.model.naming import name_part
 from novita_operator.model.resource import PLURAL
 
 
@@ -33,9 +35,20 @@ class Cluster:
         self._wanted_anew: set[str] = set()
         self._version = 0
         self._uids = 0
+        self._heirs: dict[str, str] = {}
+
+    def heir(self, uid: str) -> str:
+        """The UID under which this object lives now, if it was restored from a backup that told of it."""
+        return self.heir(self._heirs[uid]) if uid in self._heirs else uid
+
+    def lives(self, uid: str) -> list[str]:
+        """Every UID that it ever had."""
+        return [each for each in map(_uid, range(1, self._uids + 1)) if self.heir(each) == self.heir(uid)]
 
     def by_uid(self, uid: str) -> GpuInstance | None:
-        found = next((body for body in self.objects.values() if body["metadata"]["uid"] == uid), None)
+        """Under this UID, or under that of a later life."""
+        now = self.heir(uid)
+        found = next((body for body in self.objects.values() if body["metadata"]["uid"] == now), None)
         return None if found is None else GpuInstance.read(found)
 
     def instances(self) -> list[GpuInstance]:
@@ -77,7 +90,7 @@ class Cluster:
     def apply(self, name: str, like: str = "", *, with_status: bool = False) -> None:
         """A new object; `like` the one of that name if its manifest was copied, claim and all."""
         self._uids += 1
-        metadata = {"namespace": "default", "name": name, "uid": f"uid-{self._uids}", "generation": 1}
+        metadata = {"namespace": "default", "name": name, "uid": _uid(self._uids), "generation": 1}
         body: Json = {"metadata": metadata, "spec": spec(), "status": {}}
         if like:
             body["metadata"]["annotations"] = self.objects[like]["metadata"].get("annotations", {})
@@ -109,11 +122,35 @@ class Cluster:
 
     def restore(self, name: str, how_far_back: int) -> None:
         """Claim and status of an earlier version of this very object come back."""
-        body = self.objects[name]
-        past = [event["object"] for event in self.past if event["object"]["metadata"]["uid"] == body["metadata"]["uid"]]
-        old = past[-min(how_far_back, len(past))]
+        body, old = self.objects[name], self._before(name, how_far_back)
         metadata = body["metadata"] | {"annotations": old["metadata"].get("annotations", {})}
         self._put_by_user(name, body | {"metadata": metadata, "status": old.get("status", {})})
+
+    def lose_and_restore(self, name: str, how_far_back: int, *, finalizers: bool, status: bool) -> None:
+        """A disaster takes the object, finalizer or not; a backup of it comes back, under a new UID."""
+        body, old = self.objects[name], self._before(name, how_far_back)
+        self._wanted_anew.discard(name)
+        self._put(name, _merged(body, {"metadata": {"finalizers": [], "deletionTimestamp": NOW.isoformat()}}))
+        self._uids += 1
+        kept = ("annotations", "finalizers") if finalizers else ("annotations",)
+        metadata: Json = {"namespace": "default", "name": name, "uid": _uid(self._uids), "generation": 1}
+        metadata |= {part: old["metadata"][part] for part in kept if part in old["metadata"]}
+        self._inherit(json.loads(metadata.get("annotations", {}).get(CLAIM_ANNOTATION, "{}")))
+        self._put(name, {"metadata": metadata, "spec": old["spec"], "status": old["status"] if status else {}})
+        self._changed(body["metadata"]["uid"])
+
+    def _inherit(self, claim: Json) -> None:
+        """By the text itself: its UID, and the one whose machine it names."""
+        newest = _uid(self._uids)
+        for uid in map(_uid, range(1, self._uids)):
+            if claim and (claim["uid"] == uid or name_part(uid) in claim["machine"]):
+                self._heirs[uid] = newest
+
+    def _before(self, name: str, how_far_back: int) -> Json:
+        """An earlier version of the object of that name, under its present UID."""
+        uid = self.objects[name]["metadata"]["uid"]
+        past: list[Json] = [event["object"] for event in self.past if event["object"]["metadata"]["uid"] == uid]
+        return past[-min(how_far_back, len(past))]
 
     def _edit(self, name: str, patch: Json, *, is_new_generation: bool = False) -> None:
         generation = self.objects[name]["metadata"]["generation"] + is_new_generation
@@ -143,6 +180,10 @@ class Cluster:
                 self.apply(name)
         self._news()
         return body
+
+
+def _uid(number: int) -> str:
+    return f"uid-{number}"
 
 
 def _merged(target: Any, patch: Any) -> Any:  # noqa: ANN401  any JSON

@@ -12,7 +12,7 @@ from novita_operator.cloud import paging
 from novita_operator.cloud.errors import CloudError, NotDone, NotSent, Unknown
 from novita_operator.cloud.wire import Page
 from novita_operator.cluster.errors import Conflict, Unreachable
-from novita_operator.cluster.instances import Instances
+from novita_operator.cluster.instances import Instances, Version
 from novita_operator.control.act import Hands
 from novita_operator.control.launch import Launcher
 from novita_operator.control.orphans import Sweep
@@ -139,7 +139,7 @@ async def _no_second_reading(self: Hands, s: Situation, look: ReadAlone) -> None
 
 async def _second_reading_is_a_list(self: Hands, s: Situation, look: ReadAlone) -> None:
     """An item can slip between its pages as in the first."""
-    shown = Fleet.of(await self._cloud.machines(), cluster_id=s.policy.cluster_id, begun=0).made_for(s.uid)
+    shown = s.owned(await self._cloud.machines())
     found = next((machine for machine in shown if machine.name == look.name), None)
     self._memory.entries[s.uid].alone = Reading(look.name, look.after_list, found)
 
@@ -214,10 +214,14 @@ def _tokens_that_come_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Process, "__init__", faulty)
 
 
-def _any_claim(cls: type[Claim], annotations: dict[str, str], uid: str) -> Claim | None:
-    """A claim counts for the object that bears it, whichever UID stands in it."""
-    text = annotations.get(CLAIM_ANNOTATION)
-    return None if text is None else cls.model_validate_json(text).model_copy(update={"uid": uid})
+def _any_claim(self: GpuInstance) -> Claim | None:
+    """A claim counts for the object that bears it, whichever UID and name stand in it."""
+    text = self.metadata.annotations.get(CLAIM_ANNOTATION)
+    return None if text is None else Claim.model_validate_json(text).model_copy(update={"uid": self.uid})
+
+
+async def _nobody_inherits(*_: object) -> bool:
+    return False
 
 
 async def _objects_before_machines(self: Sweep) -> tuple[Orphan, ...]:
@@ -233,7 +237,7 @@ def _sweep_from_memory(patch: pytest.MonkeyPatch) -> None:
         born(self, *args)
 
         async def known(_: str | None) -> dict[str, Any]:
-            return dict.fromkeys(self.memory.entries)
+            return {i.uid: Version(*i.owner, i.metadata.resource_version) for i in self.memory.instances()}
 
         patch.setattr(self.sweep._instances, "versions", known)
 
@@ -279,7 +283,11 @@ FAULTS: Mapping[str, Fault] = {
     "an item that slipped between pages": _instead(
         Hands, "_read_alone", _second_reading_is_a_list, _DOUBLE, _LEFT, Finding.UNTRUE
     ),
-    "a claim copied from another object": _instead(Claim, "read", classmethod(_any_claim), *_BACK_AGAIN),
+    "a claim copied from another object": _instead(GpuInstance, "claim", property(_any_claim), *_BACK_AGAIN),
+    "a restored object's claim counts for nothing": _instead(
+        GpuInstance, "restored_claim", None, _DOUBLE, _LEFT, Finding.WRONGED, Finding.UNREST
+    ),
+    "a sweep that does not ask for the heir": _instead(Sweep, "_has_heir", _nobody_inherits, Finding.WRONGED),
     "a sweep that reads objects before machines": _instead(Sweep, "look", _objects_before_machines, Finding.WRONGED),
     "a sweep that reads from memory": Fault(_sweep_from_memory, frozenset({Finding.WRONGED})),
 }

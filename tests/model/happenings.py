@@ -89,6 +89,16 @@ landings = st.sampled_from([Landing.AT_ONCE, *Landing, Landing.AT_THE_LAST_MOMEN
 births = st.sampled_from([*(("landing", landing) for landing in Landing), ("slow_start", True), ("slow_start", False)])
 troubles = st.sampled_from([*Trouble, Trouble.BAD_PAGE, Trouble.SLIP, Trouble.SLIP])
 delays = st.sampled_from([*(("removal", each) for each in Removal), *(("lags", lags) for lags in (True, True, False))])
+restores = st.sampled_from(
+    [
+        *["over it"] * 3,
+        "anew",
+        "anew, unseen",
+        "anew with finalizers",
+        "anew with finalizers and status",
+        "anew with finalizers and status, unseen",
+    ]
+)
 wishes = st.sampled_from(
     [
         ("powerState", "Running"),

@@ -29,6 +29,7 @@ from model.happenings import (
     losses,
     one,
     quiet,
+    restores,
     troubles,
     unanswered,
     unseen,
@@ -170,19 +171,22 @@ class Protocol(RuleBasedStateMachine):
     def a_user_wipes(self, which: int, what: str, unseen: bool, then: Then) -> None:  # noqa: FBT001
         """`kubectl replace`, a restore; unseen, if no operator runs meanwhile."""
         self.cluster.wipe(self.name(which), metadata=what != "status", status=what != "metadata")
-
-        async def restart() -> None:
-            for host in self.hosts:
-                host.restart()
-
         if unseen:
-            self.runner.run(restart())
+            self.runner.run(self._restart())
         self.then(then)
 
     @precondition(lambda self: self.cluster.objects)
-    @rule(which=one, how_far_back=st.integers(1, 12), then=birth)
-    def a_user_restores(self, which: int, how_far_back: int, then: Then) -> None:
-        self.cluster.restore(self.name(which), how_far_back)
+    @rule(which=one, how_far_back=st.integers(1, 12), how=restores, then=birth)
+    def a_user_restores(self, which: int, how_far_back: int, how: str, then: Then) -> None:
+        """Over what is there; or after a disaster that took the object, perhaps with all operators, and no machine."""
+        if how == "over it":
+            self.cluster.restore(self.name(which), how_far_back)
+        else:
+            self.cluster.lose_and_restore(
+                self.name(which), how_far_back, finalizers="finalizers" in how, status="status" in how
+            )
+        if "unseen" in how:
+            self.runner.run(self._restart())
         self.then(then)
 
     @precondition(lambda self: self.cluster.objects)
@@ -279,6 +283,10 @@ class Protocol(RuleBasedStateMachine):
         self.runner.run(self._thaw(frozen))
         if then.hangs_end:
             self.plan.let_go()
+
+    async def _restart(self) -> None:
+        for host in self.hosts:
+            host.restart()
 
     async def _thaw(self, hosts: list[Host]) -> None:
         for host in hosts:

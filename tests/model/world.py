@@ -72,6 +72,10 @@ class World:
         self.plan.tell(f"-- {finding}: {detail}")
         self.found = self.found or Found(finding, detail)
 
+    def billed(self, uid: str) -> list[Machine]:
+        """The machines of the object that bears this UID, or once bore it."""
+        return self.cloud.billed(self.cluster.lives(uid))
+
     # What the judge is told of Novita.
 
     def intends(self, claim: Claim) -> None:
@@ -89,7 +93,7 @@ class World:
         self.plan.tell(f"-- {machine.id} lands as {machine.name}")
         if machine.name in self.excused:
             return
-        alive = [each.id for each in self.cloud.billed(uid) if each.name not in self.excused]
+        alive = [each.id for each in self.billed(uid) if each.name not in self.excused]
         if len(alive) > 1:
             self.finds(Finding.DOUBLE, f"{alive} for {uid}")
         if self.cluster.by_uid(uid) is None and machine.id not in self.cluster.retained:
@@ -108,7 +112,8 @@ class World:
         if owner is None or (owner.is_deleting and not as_orphan):
             return
         if as_orphan:
-            self.finds(Finding.WRONGED, f"the sweep deletes {machine_id} of a living object")
+            if machine.name not in self.excused:
+                self.finds(Finding.WRONGED, f"the sweep deletes {machine_id} of a living object")
         elif owner.claim is not None and owner.claim.machine == machine.name and self._has_long_been_up(machine_id):
             self.finds(Finding.WRONGED, f"{machine_id} is up, and claimed")
 
@@ -131,14 +136,16 @@ class World:
     def _claimed(self, after: GpuInstance) -> None:
         """By the text itself: how the operator reads it may be what is wrong."""
         claim = json.loads(after.metadata.annotations.get(CLAIM_ANNOTATION, "{}"))
-        if claim.get("uid") == after.uid and name_part(after.uid) not in claim["machine"]:
+        parts = map(name_part, self.cluster.lives(after.uid))
+        if claim.get("uid") == after.uid and not any(part in claim["machine"] for part in parts):
             self.finds(Finding.UNTRUE, f"{after.uid} claims {claim['machine']}, which is another's")
 
     def _released(self, instance: GpuInstance) -> None:
         if not instance.is_deleting:
             self.finds(Finding.LEFT_BEHIND, f"the finalizer of {instance.uid} was taken, and it is not deleted")
-        under_way = [m for m in self.cloud.under_way if m.mark is not None and m.mark.uid == instance.uid]
-        left = [m.id for m in (*self.cloud.billed(instance.uid), *under_way) if m.name not in self.excused]
+        lives = self.cluster.lives(instance.uid)
+        under_way = [m for m in self.cloud.under_way if m.mark is not None and m.mark.uid in lives]
+        left = [m.id for m in (*self.billed(instance.uid), *under_way) if m.name not in self.excused]
         unknown = set(left) - self.cluster.retained - self.cloud.doomed
         if unknown:
             self.finds(Finding.LEFT_BEHIND, f"{instance.uid} is released, and left {sorted(unknown)}")
@@ -154,11 +161,14 @@ class World:
             self.finds(Finding.UNTRUE, f"{was} is told to be gone, and lives")
 
     def users_did(self, uid: str) -> None:
-        """After a user changed an object: launches that it lost sight of, and that no list need show, are excused."""
+        """After a user changed an object: launches that it lost sight of, and that no list need show, are excused.
+
+        So are those of an earlier life of which nothing in the object tells any more: their marks do not either.
+        """
         instance = self.cluster.by_uid(uid)
-        names = [name for name, launch in self._launches.items() if launch.uid == uid and self._is_open(name, launch)]
-        if instance is None:
-            names += [machine.name for machine in self.cloud.billed(uid)]
+        lives = self.cluster.lives(uid)
+        names = [name for name, launch in self._launches.items() if launch.uid in lives and self._is_open(name, launch)]
+        names += [m.name for m in self.billed(uid) if instance is None or name_part(instance.uid) not in m.name]
         self.excused.update(name for name in names if not _knows(instance, name))
 
     def _is_open(self, name: str, launch: _Launch) -> bool:
@@ -177,7 +187,7 @@ class World:
         ]
         for instance in self.cluster.instances():
             if not self._is_as_wanted(instance):
-                machines = [(machine.id, machine.name, machine.state) for machine in self.cloud.billed(instance.uid)]
+                machines = [(machine.id, machine.name, machine.state) for machine in self.billed(instance.uid)]
                 ready = instance.status.condition("Ready")
                 found.append(
                     f"{instance.metadata.name}: {machines}; claim {instance.claim and instance.claim.machine}, "
@@ -186,7 +196,7 @@ class World:
         return found
 
     def _is_as_wanted(self, instance: GpuInstance) -> bool:
-        machines, ready = self.cloud.billed(instance.uid), instance.status.condition("Ready")
+        machines, ready = self.billed(instance.uid), instance.status.condition("Ready")
         if instance.is_deleting or ready is None or len(machines) > 1:
             return False
         if not machines:
@@ -203,4 +213,4 @@ def _knows(instance: GpuInstance | None, name: str) -> bool:
     """Whether claim or record name this machine."""
     if instance is None:
         return False
-    return name in {instance.status.machine_name, instance.claim.machine if instance.claim is not None else None}
+    return name in {instance.status.machine_name, instance.written_claim and instance.written_claim.machine}

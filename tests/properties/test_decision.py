@@ -46,6 +46,7 @@ from novita_operator.decision.situation import (
     CallResult,
     CreateCall,
     Hold,
+    Kin,
     PowerCall,
     Reading,
     Situation,
@@ -53,7 +54,7 @@ from novita_operator.decision.situation import (
 )
 from novita_operator.model.claim import PAUSED_ANNOTATION, Claim
 from novita_operator.model.machine import COMING_BACK, COMING_UP, Endpoint, Machine, MachineState, SpotStatus
-from novita_operator.model.naming import Mark
+from novita_operator.model.naming import Mark, is_named_for, machine_name
 from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import BillingMode, PortProtocol
 
@@ -61,7 +62,11 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 IDS = ("m-1", "m-2", "m-3")
+EARLIER_MARK = Mark(CLUSTER, "default", "trainer", "99999999-1111-4222-8333-444455556666")
+EARLIER_NAME = machine_name(EARLIER_MARK, "aaaaaaaa")
 NAMES = (NAME, OTHER_NAME)
+"""Of this life; a backup may bring a claim, a status and a machine of an earlier one."""
+ANY_NAME = (*NAMES, *NAMES, EARLIER_NAME)
 
 ages = st.sampled_from([0.0, 0.5, 1.0, 5.0, 9.0, 11.0, 60.0, 69.0, 70.0, 71.0, 89.0, 91.0, 5000.0])
 boots = ages.map(lambda age: BOOT - age)
@@ -79,12 +84,13 @@ def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | strategy
 
 
-def ours(machine_id: st.SearchStrategy[str], name: st.SearchStrategy[str]) -> st.SearchStrategy[Machine]:
+def ours(machine_id: st.SearchStrategy[str], name: st.SearchStrategy[str], mark: Mark) -> st.SearchStrategy[Machine]:
     return st.builds(
         machine,
         states,
         id=machine_id,
         name=name,
+        mark=st.just(mark),
         spot=st.sampled_from(SpotStatus),
         billing=maybe(st.sampled_from(BillingMode)),
         reclaim_at=maybe(times),
@@ -101,19 +107,21 @@ strangers = st.builds(
     name=st.sampled_from([*NAMES, "notebook"]),
     mark=st.sampled_from([None, Mark("cluster-2", "default", "trainer", UID), Mark(CLUSTER, "default", "b", "other")]),
 )
-machines = ours(st.sampled_from(IDS), st.sampled_from(NAMES)) | strangers
+of_this_life = ours(st.sampled_from(IDS), st.sampled_from(NAMES), Mark(CLUSTER, "default", "trainer", UID))
+of_an_earlier_life = ours(st.sampled_from(IDS), st.just(EARLIER_NAME), EARLIER_MARK)
+machines = of_this_life | of_an_earlier_life | strangers
 claims: st.SearchStrategy[Claim] = st.builds(
     claim,
-    machine=st.sampled_from(NAMES),
+    machine=st.sampled_from(ANY_NAME),
     launch=st.integers(1, 4),
     retry=st.integers(0, 4),
     at=times,
     generation=st.integers(1, 2),
-    uid=st.sampled_from([UID, UID, UID, "99999999-1111-4222-8333-444455556666"]),
+    uid=st.sampled_from([UID, UID, UID, EARLIER_MARK.uid]),
 )
 statuses = st.builds(
     recorded,
-    machineName=maybe(st.sampled_from([*NAMES, "notebook"])),
+    machineName=maybe(st.sampled_from([*ANY_NAME, "notebook"])),
     instanceId=maybe(st.sampled_from([*IDS, "f-1"])),
     observedGeneration=st.integers(-1, 2),
     state=maybe(st.sampled_from(["Running", "Pending", "Stopped"])),
@@ -177,9 +185,10 @@ def situations(draw: st.DrawFn) -> Situation:
                 )
             )
         ),
-        alone=draw(maybe(st.builds(Reading, st.sampled_from(NAMES), lately, maybe(machines)))),
+        alone=draw(maybe(st.builds(Reading, st.sampled_from(ANY_NAME), lately, maybe(machines)))),
         deleted=draw(st.dictionaries(st.sampled_from(IDS), boots, max_size=2)),
-        proved_gone=draw(st.sampled_from(["", "", *NAMES])),
+        proved_gone=draw(st.sampled_from(["", "", *ANY_NAME])),
+        kin=draw(maybe(st.builds(Kin, lately, st.booleans()))),
         hold=draw(st.none() | hold),
         account=draw(st.builds(Account, seldom(odd=False, usual=True), st.just(""), maybe(hold))),
         market=draw(seldom(odd=None, usual=market())),
@@ -191,6 +200,13 @@ def is_going(s: Situation, m: Machine) -> bool:
     if m.state in {"toRemove", "removing"}:
         return True
     return s.fleet is not None and m.id in s.deleted and s.fleet.begun <= s.deleted[m.id] + POLICY.list_lag
+
+
+def is_told_of(s: Situation, m: Machine) -> bool:
+    """Whether anything about the object names this machine."""
+    written, remembered = s.instance.written_claim, s.remembered
+    claims = {claim.machine for claim in (written, remembered) if claim is not None}
+    return m.name in {*claims, s.instance.status.machine_name} or (written is not None and written.uid != UID)
 
 
 def acts(decision: Decision) -> bool:
@@ -230,9 +246,9 @@ def test_a_launch_is_never_a_second_machine(s: Situation) -> None:
     assert s.wants_running
     assert s.instance.has_finalizer or s.claim is None
     assert s.claim is not None or (s.remembered is None and s.fleet.begun >= s.version_read)
-    if s.trace is not None:
-        is_known_not_done = s.create_call == (s.trace.name, CallResult.NOT_DONE, None)
-        assert is_absent(s, s.trace) or (is_known_not_done and s.trace.machine_id is None)
+    for trace in filter(None, (s.trace, s.restored if s.claim is None else None)):
+        is_known_not_done = s.create_call == (trace.name, CallResult.NOT_DONE, None)
+        assert is_absent(s, trace) or (is_known_not_done and trace.machine_id is None)
 
 
 @given(situations())
@@ -250,7 +266,20 @@ def test_no_hand_is_laid_on_a_machine_that_the_list_does_not_show_as_ours(s: Sit
     action = decide(s).action
     if isinstance(action, Delete | Start | Stop):
         assert s.fleet is not None
-        assert action.machine_id in {machine.id for machine in s.fleet.made_for(s.uid)}
+        touched = s.fleet.machines[action.machine_id]
+        assert touched.mark is not None
+        assert str(touched.mark).startswith(f"{CLUSTER}/default/trainer/")
+        assert is_named_for(touched.name, touched.mark.uid)
+        assert touched.mark.uid == UID or is_told_of(s, touched)
+
+
+@given(situations())
+def test_while_a_claim_of_this_life_names_a_machine_of_this_life_none_of_another_is_touched(s: Situation) -> None:
+    action = decide(s).action
+    if isinstance(action, Delete | Start | Stop) and s.claim is not None and is_named_for(s.claim.machine, UID):
+        assert s.fleet is not None
+        touched = s.fleet.machines[action.machine_id]
+        assert touched.mark == Mark(CLUSTER, "default", "trainer", UID)
 
 
 @given(situations())
@@ -283,8 +312,9 @@ def test_no_machine_that_ran_is_deleted_for_being_late(s: Situation) -> None:
 @given(situations())
 def test_a_claim_is_written_for_a_machine_that_stays_where_one_is_shown(s: Situation) -> None:
     action, staying = decide(s).action, {m.name for m in s.ours if not is_going(s, m)}
+    of_this_life = {name for name in staying if is_named_for(name, UID)}
     if isinstance(action, PutBack) and s.claim is None and staying:
-        assert action.claim.machine in staying
+        assert action.claim.machine in staying or (not of_this_life and action.claim == s.remembered)
 
 
 @given(situations())

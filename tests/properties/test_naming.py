@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from build import machine
-from novita_operator.model.naming import Mark, is_named_for, machine_name
+from novita_operator.model.naming import Mark, is_named_for, life_in, machine_name, name_part
 
+LONGEST = 63
 names = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", fullmatch=True)
 namespaces = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 uids = st.uuids().map(str)
 tokens = st.text(ascii_lowercase + digits, min_size=8, max_size=8)
+_LIFE_AND_TOKEN = len("-0123456789ab-aaaaaaaa")
 marks = st.builds(Mark, uids, namespaces, names, uids)
 
 
@@ -61,7 +63,7 @@ def test_a_name_is_not_known_for_another_uid(mark: Mark, token: str, uid: str) -
 @given(marks, tokens)
 def test_a_name_is_one_that_novita_takes(mark: Mark, token: str) -> None:
     name = machine_name(mark, token)
-    assert len(name) <= 63
+    assert len(name) <= LONGEST
     assert set(name) <= {*ascii_letters, *digits, "-"}
     assert name[0] != "-"
     assert "--" not in name
@@ -80,7 +82,21 @@ def test_a_token_has_eight_lower_case_letters_or_digits(mark: Mark, token: str) 
 
 @given(marks, tokens, st.sampled_from(["{}x", "x-{}", "{}-", "-{}", "{}\n"]))
 def test_a_name_with_something_more_is_ours_only_if_the_end_is(mark: Mark, token: str, form: str) -> None:
-    assert is_named_for(form.format(machine_name(mark, token)), mark.uid) is form.endswith("{}")
+    name = form.format(machine_name(mark, token))
+    assert is_named_for(name, mark.uid) is (form.endswith("{}") and len(name) <= LONGEST)
+    assert life_in(name, mark.namespace, mark.name) is None
+
+
+@given(marks, tokens)
+def test_a_name_tells_the_life_of_an_object_that_was_restored_under_another_uid(mark: Mark, token: str) -> None:
+    assert life_in(machine_name(mark, token), mark.namespace, mark.name) == name_part(mark.uid)
+
+
+@given(marks, tokens, marks)
+def test_a_name_tells_no_life_of_an_object_of_another_name(mark: Mark, token: str, other: Mark) -> None:
+    """Unless the two look alike as far as the readable part goes."""
+    looks_alike = machine_name(mark, token)[:-_LIFE_AND_TOKEN] == machine_name(other, token)[:-_LIFE_AND_TOKEN]
+    assert (life_in(machine_name(mark, token), other.namespace, other.name) is not None) is looks_alike
 
 
 @given(st.text())

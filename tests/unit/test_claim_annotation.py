@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from build import NAME, UID, claim, instance
+from build import NAME, claim, instance
 from novita_operator.model.claim import CLAIM_ANNOTATION, Claim
 
 GOOD = json.loads(claim().annotation())
 
 
 def read(text: str) -> Claim | None:
-    return Claim.read({CLAIM_ANNOTATION: text}, UID)
+    return Claim.read({CLAIM_ANNOTATION: text}, "default", "trainer")
 
 
 def test_what_was_written_is_read() -> None:
@@ -21,7 +21,6 @@ def test_what_was_written_is_read() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"uid": "another"},
         {"machine": "notebook-of-a-colleague"},
         {"machine": "x" * 10_000 + NAME},
         {"machine": ""},

@@ -18,7 +18,7 @@ def test_crd_prints_the_resource_definition(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out == crd_yaml()
 
 
-@pytest.mark.parametrize("command", ["run", "orphans"])
+@pytest.mark.parametrize("command", ["run", "orphans", "check", "support-bundle"])
 def test_a_wrong_setting_ends_the_command_with_code_two_and_a_clear_line(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -71,6 +71,24 @@ def test_absence_is_counted_from_the_first_sight_of_the_claim_with_its_present_r
     assert seen == [100, 100, 102, 102, 104, 105, 106]
 
 
+def test_absence_of_the_machine_of_an_earlier_life_is_counted_from_the_first_sight_of_its_claim():
+    stage = Stage()
+    seen = []
+    restored = claim(uid=OTHER_UID)
+    for number, version in enumerate(
+        (
+            instance(status=recorded()),
+            instance(claim=restored, status=recorded()),
+            instance(claim=restored, status=recorded(), labels={"a": "b"}),
+            instance(claim=claim(uid=OTHER_UID, machine=OTHER_NAME), status=recorded()),
+        )
+    ):
+        metadata = version.metadata.model_copy(update={"resource_version": str(number + 1)})
+        stage.at(100.0 + number, version.model_copy(update={"metadata": metadata}))
+        seen.append(stage.memory.situation(UID, None).trace_seen)
+    assert seen == [100, 101, 101, 103]
+
+
 def test_a_claim_that_was_stripped_is_remembered():
     stage = Stage()
     stage.at(100, instance(resourceVersion="1", claim=claim()))

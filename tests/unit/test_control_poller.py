@@ -255,8 +255,8 @@ async def test_a_rejected_key_is_told_to_all_and_tried_at_the_slow_pace():
 async def test_a_list_that_changes_nothing_wakes_nobody_and_one_that_does_wakes_only_whom_it_concerns():
     ours = machine()
     async with polling(ours) as stage:
-        for uid in (UID, "uid-2"):
-            stage.memory.remember(instance(uid=uid))
+        stage.memory.remember(instance())
+        stage.memory.remember(instance(uid="uid-2", name="other"))
         await stage.woken()
         await stage.poller.poll()
         assert await stage.woken() == set()
@@ -266,6 +266,18 @@ async def test_a_list_that_changes_nothing_wakes_nobody_and_one_that_does_wakes_
         stage.lists.machines_there = ()
         await stage.poller.poll()
         assert await stage.woken() == {UID}
+
+
+@virtual_time
+async def test_the_machine_of_an_earlier_life_wakes_the_restored_object():
+    async with polling(machine()) as stage:
+        stage.memory.remember(instance(uid="uid-2"))
+        stage.memory.deleted[MACHINE_ID] = now()
+        for shown in ((replace(machine(), state=MachineState.EXITED),), ()):
+            await stage.woken()
+            stage.lists.machines_there = shown
+            await stage.poller.poll()
+            assert await stage.woken() == {"uid-2"}
 
 
 @virtual_time

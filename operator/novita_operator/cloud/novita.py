@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
@@ -95,6 +96,14 @@ class Novita:
     async def machines_named(self, name: str, *, exactly: bool = True) -> tuple[Machine, ...]:
         found = await whole_list(partial(self._page, name=name))
         return tuple(machine for machine in found if machine.name == name or (not exactly and name in machine.name))
+
+    async def server_time(self) -> datetime | None:
+        """Novita's clock in whole seconds, None where it does not tell; asked without the key.
+
+        Raises:
+            CloudError: it cannot be reached.
+        """
+        return await self._transport.server_time(seconds=self._read_seconds)
 
     async def start(self, machine_id: str, fence: Fence) -> None:
         await self._write(Operation.START, machine_id, fence)

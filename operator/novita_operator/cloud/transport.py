@@ -8,6 +8,8 @@ later one call the moment of writing by another name, no call succeeds any more;
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import httpx2
@@ -69,6 +71,21 @@ class Transport:
         # Outside the handler: httpx's errors hold the request, and the request holds the key.
         raise failure
 
+    async def server_time(self, *, seconds: float) -> datetime | None:
+        """The clock at the other end, from whatever it answers to a question without a key.
+
+        Raises:
+            NotSent, Unknown: it does not answer.
+        """
+        fence_post = _FencePost(_open)
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await self._reads.get("/clusters", extensions={"trace": fence_post.trace})
+        except (httpx2.HTTPError, OSError) as error:
+            raise fence_post.failure(error) from None
+        date = answer.headers.get("Date")
+        return parsedate_to_datetime(date) if date else None
+
     async def _exchange(self, ask: Ask, key: str, fence_post: "_FencePost") -> Answer:
         client = self._reads if ask.body is None else self._writes
         async with client.stream(
@@ -84,6 +101,10 @@ class Transport:
     async def aclose(self) -> None:
         await self._reads.aclose()
         await self._writes.aclose()
+
+
+def _open() -> None:
+    """A read may always be sent."""
 
 
 class _FencePost:

@@ -6,6 +6,8 @@ The client's typed models are passed by: parsing into them costs more CPU than t
 import contextlib
 import json
 from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPMethod, HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,12 @@ class Connection:
         url = f"{path}?{urlencode(query)}" if query else path
         return await self._call(HTTPMethod.GET, url, {"Accept": accept})
 
+    async def server_time(self) -> datetime | None:
+        """The API server's clock in whole seconds, None where a proxy keeps it to itself."""
+        headers, _ = await self._exchange(HTTPMethod.GET, "/version", {"Accept": _JSON}, None)
+        date = headers.get("Date")
+        return parsedate_to_datetime(date) if date else None
+
     async def create(self, path: str, body: Json, *, write: str) -> Json:
         return await self._write(HTTPMethod.POST, path, _JSON, body, write=write)
 
@@ -72,6 +80,13 @@ class Connection:
         return answer
 
     async def _call(self, method: HTTPMethod, url: str, headers: dict[str, str], body: Json | None = None) -> Json:
+        _, content = await self._exchange(method, url, headers, body)
+        return content
+
+    async def _exchange(
+        self, method: HTTPMethod, url: str, headers: dict[str, str], body: Json | None
+    ) -> tuple[Mapping[str, str], Json]:
+        """The answer's headers, and what is in it."""
         headers["User-Agent"] = MANAGER
         try:
             await self.client.update_params_for_auth(headers, [], ["BearerToken"], url, method, body)
@@ -84,7 +99,7 @@ class Connection:
             answer: Json = json.loads(content)
         except CAUSES as error:
             raise cluster_error(error) from error
-        return answer
+        return response.headers, answer
 
 
 async def connect(kubeconfig: Path | None = None) -> Connection:

@@ -32,8 +32,7 @@ from novita_operator.decision.actions import (
 )
 from novita_operator.decision.notices import notice
 from novita_operator.decision.situation import Kin, PowerCall, Reading, Situation, Verb
-from novita_operator.model.machine import COMING_UP, Fleet, Machine, MachineState
-from novita_operator.model.naming import name_part
+from novita_operator.model.machine import COMING_UP, Machine
 from novita_operator.model.reasons import Reason
 
 logger = logging.getLogger(__name__)
@@ -119,17 +118,15 @@ class Hands:
         """
         found = await self._machine(look.machine_id) if look.machine_id is not None else None
         if found is None and look.machine_id not in self._memory.deleted:
-            named = await self._cloud.machines_named(look.name)
-            mine = Fleet.of(named, cluster_id=s.policy.cluster_id, begun=0).made_for(s.uid)
-            found = next(iter(mine), None)
+            found = next(iter(s.owned(await self._cloud.machines_named(look.name))), None)
         if entry := self._memory.entries.get(s.uid):
             entry.alone = Reading(look.name, look.after_list, found)
 
     async def _read_kin(self, s: Situation, look: ReadKin) -> None:
-        named = await self._cloud.machines_named(name_part(s.uid), exactly=False)
-        mine = Fleet.of(named, cluster_id=s.policy.cluster_id, begun=0).made_for(s.uid)
+        """In one life after the other; most objects have but one."""
+        named = [await self._cloud.machines_named(part, exactly=False) for part in sorted(s.lives)]
         if entry := self._memory.entries.get(s.uid):
-            entry.kin = Kin(look.after_list, any(machine.state is not MachineState.REMOVED for machine in mine))
+            entry.kin = Kin(look.after_list, any(map(s.owned, named)))
 
     async def _machine(self, machine_id: str) -> Machine | None:
         try:
@@ -177,9 +174,7 @@ class Hands:
     async def _see_again(self, s: Situation, action: Delete) -> None:
         """Raise `BadState` unless Novita, asked for the machine alone, shows it as the list did."""
         machine = await self._machine(action.machine_id)
-        is_ours = machine in Fleet.of([machine] if machine else (), cluster_id=s.policy.cluster_id, begun=0).made_for(
-            s.uid
-        )
+        is_ours = machine is not None and bool(s.owned((machine,)))
         is_late = action.cause is not DeleteCause.STARTUP_TIMEOUT or (
             machine is not None and machine.state in COMING_UP
         )

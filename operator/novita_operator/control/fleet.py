@@ -203,10 +203,12 @@ def _changed(memory: Memory, before: Fleet, after: Fleet) -> set[str]:
 
     Also of those that record a machine which came or went: it may bear their mark no more.
     """
-    uids = before.ours.keys() | after.ours.keys()
-    changed = {uid for uid in uids if before.made_for(uid) != after.made_for(uid)}
+    owners = before.ours.keys() | after.ours.keys()
+    changed = {owner for owner in owners if before.made_for(owner) != after.made_for(owner)}
     moved = before.machines.keys() ^ after.machines.keys()
-    return changed | {i.uid for i in memory.instances() if moved and i.status.instance_id in moved}
+    if not (changed or moved):
+        return set()
+    return {i.uid for i in memory.instances() if i.owner in changed or i.status.instance_id in moved}
 
 
 def _told(memory: Memory, before: Fleet, after: Fleet) -> set[str]:
@@ -220,7 +222,10 @@ def _told(memory: Memory, before: Fleet, after: Fleet) -> set[str]:
 
     asked = {uid for uid, entry in memory.entries.items() if entry.power_call and is_first_to_tell(entry.power_call.at)}
     deleted = {machine_id for machine_id, at in memory.deleted.items() if is_first_to_tell(at)}
-    return asked | {uid for uid, group in after.ours.items() if any(machine.id in deleted for machine in group)}
+    if not deleted:
+        return asked
+    owners = {owner for owner, group in after.ours.items() if any(machine.id in deleted for machine in group)}
+    return asked | {i.uid for i in memory.instances() if i.owner in owners}
 
 
 def _is_moving(fleet: Fleet | None) -> bool:

@@ -38,7 +38,7 @@ class Entry:
 
     instance: GpuInstance
     version_read: float
-    trace: tuple[str | None, str | None]
+    trace: tuple[str | None, ...]
     trace_seen: float
     remembered: Claim | None = None
     create_call: CreateCall | None = None
@@ -211,11 +211,12 @@ class Memory:
         return (entry.instance for entry in self.entries.values())
 
 
-def _trace(instance: GpuInstance) -> tuple[str | None, str | None]:
-    """What absence is counted by: the claim with its present record, else what status remembers."""
+def _trace(instance: GpuInstance) -> tuple[str | None, ...]:
+    """What absence is counted by: the claim with its present record, else what status and a backup remember."""
     if instance.claim is not None:
         return instance.claim.machine, instance.recorded_id
-    return instance.status.machine_name, instance.status.instance_id
+    restored = instance.restored_claim
+    return instance.status.machine_name, instance.status.instance_id, restored.machine if restored else None
 
 
 def _is_passed(entry: Entry, instance: GpuInstance) -> bool:

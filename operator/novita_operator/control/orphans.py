@@ -1,7 +1,8 @@
 """The sweep: machines of ours whose resource is gone are a money leak. Report always, delete only by policy.
 
 Order matters: the machines are listed first and the objects read after them, past every cache. An object that is not
-there then was deleted; one that was made since cannot be missed.
+there then was deleted; one that was made since cannot be missed. One that was restored has a new UID: it is looked at
+for itself, and once more before its machine would be deleted.
 """
 
 import asyncio
@@ -11,12 +12,14 @@ from collections.abc import Sequence
 from novita_operator import metrics
 from novita_operator.cloud.errors import CloudError, NotFound, Unknown
 from novita_operator.cloud.port import Cloud, Fence
-from novita_operator.cluster.errors import ClusterError
-from novita_operator.cluster.instances import Instances
+from novita_operator.cluster.errors import ClusterError, Gone
+from novita_operator.cluster.instances import Instances, Version
 from novita_operator.cluster.recorder import Recorder
 from novita_operator.cluster.retained import Retained
 from novita_operator.decision.orphans import Orphan, judge
+from novita_operator.model.instance import Unreadable
 from novita_operator.model.machine import Fleet
+from novita_operator.model.naming import Owner
 from novita_operator.model.notice import Notice, NoticeType, Subject
 from novita_operator.model.reasons import Incident
 
@@ -46,10 +49,22 @@ class Sweep:
         """
         machines = await self._cloud.machines()
         fleet = Fleet.of(machines, cluster_id=self._cluster_id, begun=0)
-        living: set[str] = set()
+        living: dict[str, Version] = {}
         for namespace in self._namespaces or (None,):
             living.update(await self._instances.versions(namespace))
-        return judge(fleet, living, self._namespaces, await self._retained.ids())
+        owners = {Owner(version.namespace, version.name) for version in living.values()}
+        judged = judge(fleet, living, self._namespaces, await self._retained.ids())
+        return tuple([o for o in judged if o.mark.owner not in owners or not await self._has_heir(o)])
+
+    async def _has_heir(self, orphan: Orphan) -> bool:
+        """Whether an object was restored under the same name, and counts the machine as its own."""
+        try:
+            heir = await self._instances.read(*orphan.mark.owner)
+        except Gone:
+            return False
+        except Unreadable:
+            return True  # it may
+        return orphan.machine.is_of(heir.owner, heir.lives)
 
     async def run(self, recorder: Recorder, *, interval: float, deletes: bool, fence: Fence) -> None:
         """Sweep every `interval` seconds until cancelled; `found` is what the last sweep saw, None if it could not."""
@@ -67,14 +82,15 @@ class Sweep:
     async def _deal_with(self, orphans: Sequence[Orphan], recorder: Recorder, fence: Fence, *, deletes: bool) -> None:
         left = MOST_PER_PASS if deletes else 0
         for orphan in orphans:
-            machine = orphan.machine
-            assert machine.mark is not None, "only what bears our mark is judged"
+            machine, mark = orphan.machine, orphan.mark
+            if left > 0 and await self._has_heir(orphan):
+                continue
             is_deleted = left > 0 and await self._delete(machine.id, fence)
             left -= is_deleted
             note = f"Machine {machine.id} is billed and has no resource: {'deleted' if is_deleted else 'delete it'}."
-            subject = Subject(machine.mark.namespace, machine.mark.name, machine.mark.uid)
+            subject = Subject(mark.namespace, mark.name, mark.uid)
             recorder.emit(Notice(subject, NoticeType.WARNING, Incident.ORPHANED, "Sweep", note))
-            logger.warning("orphan of %s: %s", machine.mark, note)
+            logger.warning("orphan of %s: %s", mark, note)
 
     async def _delete(self, machine_id: str, fence: Fence) -> bool:
         """Whether it may be deleted now; one that Novita does not delete must not hold up the others."""

@@ -15,7 +15,7 @@ _NOT_OURS = "Machine {} no longer bears the name and the mark that the operator 
 
 def is_absent(s: Situation, trace: Trace) -> bool:
     """Whether the machine is proved not to be there."""
-    if s.fleet is None or _is_shown(s.fleet, trace, s.uid):
+    if s.fleet is None or _is_shown(s, trace, s.fleet):
         return False
     if s.proved_gone == trace.name or trace.machine_id in s.fleet.machines:  # there, and not shown: it says `removed`
         return True
@@ -30,7 +30,7 @@ def is_absent(s: Situation, trace: Trace) -> bool:
 def find_out(s: Situation, trace: Trace, reason: Reason, message: str, *, quiet: bool = False) -> Decision:
     """The next step towards knowing; called while the machine is neither shown nor proved absent."""
     since = counts_from(s, trace)
-    if s.fleet is not None and _is_shown(s.fleet, trace, s.uid):
+    if s.fleet is not None and _is_shown(s, trace, s.fleet):
         return Decision(Rest(), Reason.NOT_OURS, _NOT_OURS.format(trace.machine_id))
     if s.fleet is not None and s.fleet.suspect:
         return Decision(Rest(), Reason.BRAKED, "Too many machines vanished from Novita's list at once to believe it.")
@@ -44,9 +44,11 @@ def find_out(s: Situation, trace: Trace, reason: Reason, message: str, *, quiet:
 def look_for_kin(s: Situation, reason: Reason, message: str) -> Decision | None:
     """The second reading where no claim names a machine; None once both say that there is none.
 
-    The first was the list, begun after this version of the object was read. What nobody ever wrote to has no machine.
+    The first was the list, begun after this version of the object was read. What nobody ever wrote to has no machine,
+    unless it lived before.
     """
-    if s.is_newborn or (s.kin is not None and not s.kin.is_shown and s.kin.after_list >= s.version_read):
+    none_is_there = s.kin is not None and not s.kin.is_shown and s.kin.after_list >= s.version_read
+    if none_is_there or (s.is_newborn and len(s.lives) == 1):
         return None
     if s.fleet is None or (s.kin is not None and s.kin.is_shown and s.kin.after_list == s.fleet.begun):
         return Decision(AwaitList(), reason, message, quiet=True)
@@ -61,14 +63,12 @@ def counts_from(s: Situation, trace: Trace) -> float:
     return s.trace_seen + s.policy.claim_window + s.policy.list_lag
 
 
-def _is_shown(fleet: Fleet, trace: Trace, uid: str) -> bool:
+def _is_shown(s: Situation, trace: Trace, fleet: Fleet) -> bool:
     """By id in the whole list (a machine may change its name), else by name among those with our mark."""
     shown = fleet.machines.get(trace.machine_id or "")
     if shown is not None:
         return shown.state is not MachineState.REMOVED
-    return any(
-        machine.name == trace.name and machine.state is not MachineState.REMOVED for machine in fleet.made_for(uid)
-    )
+    return any(machine.name == trace.name for machine in s.ours)
 
 
 def _was_just_shown_alone(s: Situation, trace: Trace) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from novita_operator.model.machine import GOING_AWAY, Fleet, Machine, MachineState
+from novita_operator.model.naming import Mark
 
 
 class Orphan(NamedTuple):
@@ -11,6 +12,11 @@ class Orphan(NamedTuple):
 
     machine: Machine
     is_retained: bool
+
+    @property
+    def mark(self) -> Mark:
+        assert self.machine.mark is not None, "only what bears our mark is judged"
+        return self.machine.mark
 
 
 def judge(
@@ -23,13 +29,15 @@ def judge(
     """
     return tuple(
         Orphan(machine, machine.id in retained)
-        for uid, group in fleet.ours.items()
+        for group in fleet.ours.values()
         for machine in group
-        if uid not in living and _is_judged(machine, namespaces)
+        if _is_judged(machine, living, namespaces)
     )
 
 
-def _is_judged(machine: Machine, namespaces: Collection[str]) -> bool:
-    if machine.state in GOING_AWAY or machine.state is MachineState.REMOVED or machine.mark is None:
+def _is_judged(machine: Machine, living: Collection[str], namespaces: Collection[str]) -> bool:
+    if machine.state in GOING_AWAY or machine.state is MachineState.REMOVED:
+        return False
+    if machine.mark is None or machine.mark.uid in living:
         return False
     return not namespaces or machine.mark.namespace in namespaces

@@ -1,6 +1,6 @@
 """Everything that one decision may know, frozen. The reconciler fills it from memory; rules only read it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from novita_operator.model.claim import Claim
 from novita_operator.model.instance import GpuInstance
 from novita_operator.model.machine import GOING_AWAY, Fleet, Machine, MachineState
 from novita_operator.model.market import Market, Shelf
-from novita_operator.model.naming import is_named_for
+from novita_operator.model.naming import is_named_for, life_in
 from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import PowerState
 
@@ -154,16 +154,41 @@ class Situation:
 
     @cached_property
     def trace(self) -> Trace | None:
-        """From the claim; without one, from what status remembers. The claim decides, status only remembers."""
-        return Trace(self.claim.machine, self.instance.recorded_id) if self.claim is not None else self.told
+        """From the claim; without one, from what status or a backup remembers. The claim decides."""
+        if self.claim is not None:
+            return Trace(self.claim.machine, self.instance.recorded_id)
+        return self.told or self.restored
 
     @cached_property
     def told(self) -> Trace | None:
-        """What status remembers; one that was restored from an object with another UID remembers nothing of this."""
+        """What status remembers; of an earlier life only the name, for the id may since be another's."""
         status = self.instance.status
-        if status.machine_name is None or not is_named_for(status.machine_name, self.uid):
+        if status.machine_name is None or life_in(status.machine_name, *self.instance.owner) is None:
             return None
-        return Trace(status.machine_name, status.instance_id)
+        return Trace(status.machine_name, status.instance_id if self.is_of_this_life(status.machine_name) else None)
+
+    @cached_property
+    def restored(self) -> Trace | None:
+        """What a claim of an earlier life names: as good as a launch of which nobody knows how it ended."""
+        restored = self.instance.restored_claim
+        return Trace(restored.machine, None) if restored is not None else None
+
+    @cached_property
+    def lives(self) -> frozenset[str]:
+        """As the object tells them, and the claim that this process saw on it."""
+        remembered = self.remembered if self.claim is None else None
+        seen = remembered and life_in(remembered.machine, *self.instance.owner)
+        return self.instance.lives | {seen} if seen else self.instance.lives
+
+    def is_of_this_life(self, machine: str) -> bool:
+        """Whether a machine of this name was launched under the object's present UID."""
+        return is_named_for(machine, self.uid)
+
+    def owned(self, machines: Iterable[Machine]) -> tuple[Machine, ...]:
+        """Those that are this object's own by name and by mark, and not yet removed."""
+        cluster, owner = self.policy.cluster_id, self.instance.owner
+        mine = (machine for machine in machines if machine.belongs_to(cluster) and machine.is_of(owner, self.lives))
+        return tuple(machine for machine in mine if machine.state is not MachineState.REMOVED)
 
     def is_overtaken(self, claim: Claim) -> bool:
         """Whether status tells of a later launch: then somebody put the claim back."""
@@ -177,8 +202,7 @@ class Situation:
     @cached_property
     def ours(self) -> tuple[Machine, ...]:
         """Every machine in the list that bears this object's mark and is not yet removed."""
-        shown = self.fleet.made_for(self.uid) if self.fleet else ()
-        return tuple(machine for machine in shown if machine.state is not MachineState.REMOVED)
+        return self.owned(self.fleet.made_for(self.instance.owner)) if self.fleet else ()
 
     @cached_property
     def machine(self) -> Machine | None:

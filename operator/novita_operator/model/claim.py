@@ -6,7 +6,7 @@ The claim decides, status only remembers.
 from pydantic import AwareDatetime, Field, ValidationError
 
 from novita_operator.model.base import Wire, Word
-from novita_operator.model.naming import is_named_for
+from novita_operator.model.naming import life_in
 from novita_operator.model.resource import GROUP, BillingMode
 
 CLAIM_ANNOTATION = f"{GROUP}/claim"
@@ -35,7 +35,7 @@ class Bargain(Wire):
 
 
 class Claim(Wire):
-    """One launch. Only the run `by` that wrote it may call for it; a claim for another UID is none."""
+    """One launch. Only the run `by` that wrote it may call for it."""
 
     uid: str
     machine: str
@@ -50,11 +50,11 @@ class Claim(Wire):
         return self.model_dump_json(by_alias=True, exclude_none=True)
 
     @classmethod
-    def read(cls, annotations: dict[str, str], uid: str) -> "Claim | None":
-        """The claim in these annotations, if it was written for this UID; a claim that cannot be read is none.
+    def read(cls, annotations: dict[str, str], namespace: str, name: str) -> "Claim | None":
+        """The claim in these annotations, whatever UID it was written for; a claim that cannot be read is none.
 
-        Nor is one that names a machine which could not have been launched for this UID: the machine that was would
-        count as a duplicate of it.
+        Nor is one that names a machine which could not have been launched for an object of this namespace and name:
+        the machine that was would count as a duplicate of it.
 
         None is the careful reading: before a claim is written, the fleet is looked at for the UID's mark.
         """
@@ -65,4 +65,4 @@ class Claim(Wire):
             claim = cls.model_validate_json(text)
         except ValidationError:
             return None
-        return claim if claim.uid == uid and is_named_for(claim.machine, uid) else None
+        return claim if life_in(claim.machine, namespace, name) is not None else None

@@ -80,11 +80,12 @@ def _version() -> dict[str, Any]:
         "subresources": {"status": {}},
         "additionalPrinterColumns": list(_COLUMNS),
         "selectableFields": [{"jsonPath": path} for path in _SELECTABLE],
-        "schema": {"openAPIV3Schema": _root()},
+        "schema": {"openAPIV3Schema": schema()},
     }
 
 
-def _root() -> Schema:
+def schema() -> Schema:
+    """Of the whole object, as the CRD says it."""
     return {
         "type": "object",
         "description": _DESCRIPTION,

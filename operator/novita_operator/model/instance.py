@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from novita_operator.model.base import Wire
 from novita_operator.model.claim import FINALIZER, PAUSED_ANNOTATION, Claim
-from novita_operator.model.naming import Mark
+from novita_operator.model.naming import Mark, Owner, life_in, name_part
 from novita_operator.model.resource import Metadata, Spec
 from novita_operator.model.status import Status
 
@@ -90,9 +90,25 @@ class GpuInstance(Wire):
     def has_finalizer(self) -> bool:
         return FINALIZER in self.metadata.finalizers
 
+    @property
+    def owner(self) -> Owner:
+        return Owner(self.metadata.namespace, self.metadata.name)
+
     @cached_property
+    def written_claim(self) -> Claim | None:
+        """The claim in the annotations, whatever UID it was written for."""
+        return Claim.read(self.metadata.annotations, *self.owner)
+
+    @property
     def claim(self) -> Claim | None:
-        return Claim.read(self.metadata.annotations, self.uid)
+        claim = self.written_claim
+        return claim if claim is not None and claim.uid == self.uid else None
+
+    @property
+    def restored_claim(self) -> Claim | None:
+        """The claim of an earlier life: this object came back from a backup, under a new UID."""
+        claim = self.written_claim
+        return claim if claim is not None and claim.uid != self.uid else None
 
     @property
     def recorded_id(self) -> str | None:
@@ -100,6 +116,20 @@ class GpuInstance(Wire):
         if self.claim is None or self.status.machine_name != self.claim.machine:
             return None
         return self.status.instance_id
+
+    @property
+    def lives(self) -> frozenset[str]:
+        """The `name_part` of each UID under which it may have launched what it has.
+
+        That is its own; with a claim that of the machine in it; without one whatever a backup's claim and status tell.
+        """
+        claim = self.written_claim
+        uids = (self.uid, claim.uid) if claim is not None else (self.uid,)
+        told = [claim.machine] if claim is not None else []
+        if self.claim is None and self.status.machine_name is not None:
+            told.append(self.status.machine_name)
+        earlier = (life_in(machine, *self.owner) for machine in told)
+        return frozenset(map(name_part, uids)) | frozenset(filter(None, earlier))
 
     def mark(self, cluster_id: str) -> Mark:
         return Mark(cluster_id, self.metadata.namespace, self.metadata.name, self.uid)

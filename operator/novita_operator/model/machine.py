@@ -1,11 +1,12 @@
 """What Novita runs and bills, and one complete list of it."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from novita_operator.model.naming import Mark, is_named_for
+from novita_operator.model.naming import Mark, Owner, is_named_for, name_part
 from novita_operator.model.resource import BillingMode, PortProtocol
 
 
@@ -104,6 +105,10 @@ class Machine:
         """Ours only if name *and* mark say so, for this cluster id."""
         return self.mark is not None and self.mark.cluster_id == cluster_id and is_named_for(self.name, self.mark.uid)
 
+    def is_of(self, owner: Owner, lives: AbstractSet[str]) -> bool:
+        """Whether it was made for this resource, in one of these lives: `GpuInstance.lives`."""
+        return self.mark is not None and self.mark.owner == owner and name_part(self.mark.uid) in lives
+
     @property
     def is_reclaimed(self) -> bool:
         """A spot machine that was taken back (API reference 8.3), not one that stopped before its notice ran out."""
@@ -122,25 +127,26 @@ class Machine:
 class Fleet:
     """One complete list of the account's machines.
 
-    `begun` is the boot clock (seconds) before its first page was asked for. A `suspect` list lost too many machines
-    at once: what it shows is true, what it does not show means nothing.
+    `ours` are those with a mark of this cluster, by the namespace and name in it. `begun` is the boot clock (seconds)
+    before its first page was asked for. A `suspect` list lost too many machines at once: what it shows is true, what it
+    does not show means nothing.
     """
 
     begun: float
     machines: Mapping[str, Machine] = field(default_factory=dict)
-    ours: Mapping[str, tuple[Machine, ...]] = field(default_factory=dict)
+    ours: Mapping[Owner, tuple[Machine, ...]] = field(default_factory=dict)
     suspect: bool = False
 
     @classmethod
     def of(cls, machines: Iterable[Machine], *, cluster_id: str, begun: float, suspect: bool = False) -> "Fleet":
-        """Index a list by machine id, and our own machines by the UID of the resource that they were made for."""
+        """Index a list by machine id, and our own machines by the resource that they were made for."""
         by_id = {machine.id: machine for machine in machines}
-        ours: dict[str, list[Machine]] = {}
+        ours: dict[Owner, list[Machine]] = {}
         for machine in by_id.values():
             if machine.mark is not None and machine.belongs_to(cluster_id):
-                ours.setdefault(machine.mark.uid, []).append(machine)
-        return cls(begun, by_id, {uid: tuple(group) for uid, group in ours.items()}, suspect)
+                ours.setdefault(machine.mark.owner, []).append(machine)
+        return cls(begun, by_id, {owner: tuple(group) for owner, group in ours.items()}, suspect)
 
-    def made_for(self, uid: str) -> tuple[Machine, ...]:
-        """Every machine of ours that bears the mark of this resource; more than one only if something went wrong."""
-        return self.ours.get(uid, ())
+    def made_for(self, owner: Owner) -> tuple[Machine, ...]:
+        """Every machine of ours that was made for a resource of this namespace and name, whatever its UID."""
+        return self.ours.get(owner, ())

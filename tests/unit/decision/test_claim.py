@@ -6,7 +6,6 @@ import pytest
 
 from build import (
     BOOT,
-    CLUSTER,
     ELSEWHERE,
     NAME,
     NOW,
@@ -28,11 +27,10 @@ from novita_operator.decision.rules.startup import COMING_UP_NOTE
 from novita_operator.decision.situation import CallResult, CreateCall, Reading, Situation
 from novita_operator.model.claim import CLAIM_ANNOTATION, FINALIZER, Bargain, Claim
 from novita_operator.model.machine import MachineState
-from novita_operator.model.naming import Mark, machine_name
+from novita_operator.model.naming import Mark
 from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import BillingMode
 
-OTHER_UID = "99999999-1111-4222-8333-444455556666"
 LONG_AGO = NOW - timedelta(days=9)
 OTHER = machine(id="m-2", name=OTHER_NAME, created=LONG_AGO)
 STRIPPED = situation(instance(), remembered=claim())
@@ -76,7 +74,7 @@ def uncertain(action: Action | None = None, **fields: Any) -> Decision:
 LATER_LAUNCH = Decision(
     ReadAlone(OTHER_NAME, "m-1", BOOT - 1),
     Reason.LAUNCH_UNCERTAIN,
-    "The claim is lost: looking for the machine in status.",
+    f"Making sure what became of machine {OTHER_NAME} before anything is launched.",
 )
 
 
@@ -254,7 +252,7 @@ def found(machine_id: str = "m-1") -> Decision:
             Decision(
                 Rest(),
                 Reason.LAUNCH_UNCERTAIN,
-                "The claim is lost: looking for the machine in status.",
+                f"Making sure what became of machine {NAME} before anything is launched.",
                 again=0.5,
             ),
             id="a machine that only status remembers is looked for before anything is launched",
@@ -264,7 +262,7 @@ def found(machine_id: str = "m-1") -> Decision:
             Decision(
                 ReadAlone(NAME, "m-1", BOOT - 1),
                 Reason.LAUNCH_UNCERTAIN,
-                "The claim is lost: looking for the machine in status.",
+                f"Making sure what became of machine {NAME} before anything is launched.",
             ),
             id="a machine that only status remembers is asked for alone",
         ),
@@ -290,20 +288,8 @@ def test_what_the_object_lost_is_put_back_and_never_launched_over(s: Situation, 
             situation(fleet=fleet(machine(MachineState.REMOVED)), market=market()), id="the machine is removed"
         ),
         pytest.param(
-            situation(instance(annotations={CLAIM_ANNOTATION: claim(uid=OTHER_UID).annotation()}), market=market()),
-            id="the claim was copied from an object with another UID",
-        ),
-        pytest.param(
-            situation(
-                instance(
-                    status=recorded(
-                        machineName=machine_name(Mark(CLUSTER, "default", "trainer", OTHER_UID), "aaaaaaaa")
-                    )
-                ),
-                fleet=fleet(machine(mark=Mark(CLUSTER, "default", "trainer", OTHER_UID))),
-                market=market(),
-            ),
-            id="the status was restored from an object with another UID, whose machine is there",
+            situation(instance(name="copy", annotations={CLAIM_ANNOTATION: claim().annotation()}), market=market()),
+            id="the claim was copied from an object with another name",
         ),
         pytest.param(
             situation(instance(annotations={CLAIM_ANNOTATION: "{"}), market=market()), id="the claim cannot be read"

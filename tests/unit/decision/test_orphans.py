@@ -25,7 +25,9 @@ def judged(
 
 
 def test_a_machine_whose_resource_is_gone_is_an_orphan() -> None:
-    assert judged(machine()) == (Orphan(machine(), is_retained=False),)
+    (orphan,) = judged(machine())
+    assert orphan == Orphan(machine(), is_retained=False)
+    assert orphan.mark == machine().mark
 
 
 def test_every_machine_of_a_gone_resource_is_an_orphan() -> None:

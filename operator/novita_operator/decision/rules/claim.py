@@ -14,23 +14,35 @@ from novita_operator.model.resource import BillingMode
 
 ADOPTED = "adopted"
 """`by` of a claim that was rebuilt from a machine: no process may call create for it."""
+_LOST = "Making sure what became of machine {} before anything is launched."
 
 
 def lost_claim(s: Situation) -> Decision | None:
-    """Losing finalizer, claim and status (`kubectl replace`, a restore) never launches a second machine."""
+    """Losing finalizer, claim and status (`kubectl replace`, a restore) never launches a second machine.
+
+    A restored object has a new UID. It takes over the machine of its earlier life, or proves it absent; what speaks of
+    a machine of this life goes before.
+    """
     if s.instance.is_deleting:
         return None
     if s.claim is not None:
         return None if s.instance.has_finalizer else _put_back(s.claim)
-    shown = {machine.name for machine in s.ours if not _goes(s, machine)}
-    remembered = s.remembered
-    if remembered is not None and (remembered.machine in shown or not (shown or s.is_overtaken(remembered))):
-        return _put_back(remembered)
-    if s.ours:
+    if s.remembered is not None and _may_come_back(s, s.remembered):
+        return _put_back(s.remembered)
+    unproved = [trace for trace in (s.told, s.restored) if trace is not None and not is_absent(s, trace)]
+    is_shown = any(s.is_of_this_life(machine.name) for machine in s.ours)
+    may_be = any(s.is_of_this_life(trace.name) for trace in unproved)
+    if s.ours and (is_shown or not may_be):
         return _put_back(_rebuilt(s, _most_likely(s)))
-    if s.trace is None or is_absent(s, s.trace):
-        return None
-    return find_out(s, s.trace, Reason.LAUNCH_UNCERTAIN, "The claim is lost: looking for the machine in status.")
+    return next((find_out(s, trace, Reason.LAUNCH_UNCERTAIN, _LOST.format(trace.name)) for trace in unproved), None)
+
+
+def _may_come_back(s: Situation, remembered: Claim) -> bool:
+    """Its machine is shown, or nothing tells of another of this life: no list, and no later launch in status."""
+    staying = {machine.name for machine in s.ours if not _goes(s, machine)}
+    if remembered.machine in staying:
+        return True
+    return not s.is_overtaken(remembered) and not any(map(s.is_of_this_life, staying))
 
 
 def unresolved_claim(s: Situation) -> Decision | None:
@@ -74,9 +86,19 @@ def _put_back(claim: Claim) -> Decision:
 
 
 def _most_likely(s: Situation) -> Machine:
-    """One that is not being deleted before one that is; then the one in status, then the oldest."""
+    """One that is not being deleted before one that is; then of this life, in status, in the claim, the oldest."""
     remembered = s.instance.status.instance_id
-    return min(s.ours, key=lambda m: (_goes(s, m), m.id != remembered, m.created or s.now, m.id))
+    return min(
+        s.ours,
+        key=lambda m: (
+            _goes(s, m),
+            not s.is_of_this_life(m.name),
+            m.id != remembered,
+            s.restored is None or m.name != s.restored.name,
+            m.created or s.now,
+            m.id,
+        ),
+    )
 
 
 def _goes(s: Situation, machine: Machine) -> bool:
@@ -90,7 +112,12 @@ def _begun(s: Situation, machine: Machine) -> datetime:
 
 
 def _rebuilt(s: Situation, machine: Machine) -> Claim:
-    status = s.instance.status
+    """What a backup's claim says of it stays true; its retries were those of another generation."""
+    restored, status = s.instance.restored_claim, s.instance.status
+    if restored is not None and restored.machine == machine.name:
+        return restored.model_copy(
+            update={"uid": s.uid, "by": ADOPTED, "generation": s.instance.generation, "retry": 0}
+        )
     told = status.hourly_price if status.machine_name == machine.name else None
     return Claim(
         uid=s.uid,

@@ -27,8 +27,8 @@ def release(s: Situation) -> Decision | None:
 
 
 def _stripped(s: Situation) -> Trace | None:
-    """What a claim named that was taken off the object before its launch was recorded: it may yet land."""
-    claim = s.remembered if s.claim is None else None
+    """What a claim named that was taken off the object, or came back from a backup, unrecorded: it may yet land."""
+    claim = s.remembered or s.instance.restored_claim if s.claim is None else None
     if claim is None or s.create_call == (claim.machine, CallResult.NOT_DONE, None):
         return None
     if claim.machine in {s.instance.status.machine_name, *(machine.name for machine in s.ours)}:

@@ -1,0 +1,1 @@
+"""What people look with when something is wrong: `check`, and the bundle that they send to somebody who helps."""

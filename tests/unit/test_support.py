@@ -1,0 +1,94 @@
+"""What a stranger may see of an object, and how findings read."""
+
+import json
+
+import pytest
+
+from build import CLUSTER, MACHINE_ID, fleet, foreign, machine
+from novita_operator.support.checkup import is_too_old
+from novita_operator.support.findings import Finding, Verdict, is_well, table
+from novita_operator.support.redacted import HIDDEN, machines, resource, scrubbed, secrets_of
+
+SECRET = "hunter2"
+BODY = {
+    "metadata": {
+        "namespace": "default",
+        "name": "trainer",
+        "labels": {"owner": SECRET},
+        "annotations": {"gpu.novita.ai/paused": "true", "somebody/else": SECRET},
+    },
+    "spec": {
+        "productName": "RTX 4090 24GB",
+        "command": SECRET,
+        "env": [{"name": "TOKEN", "value": SECRET}],
+        "aFieldOfTomorrow": {"url": SECRET, "numbers": [1, {"name": "a", "deep": SECRET}]},
+    },
+    "status": {"state": "Running"},
+}
+
+
+def test_only_what_is_known_to_be_harmless_is_shown():
+    assert resource(BODY) == {
+        "metadata": {
+            "namespace": "default",
+            "name": "trainer",
+            "annotations": {"gpu.novita.ai/paused": "true", "somebody/else": HIDDEN},
+        },
+        "spec": {
+            "productName": "RTX 4090 24GB",
+            "command": HIDDEN,
+            "env": [{"name": "TOKEN", "value": HIDDEN}],
+            "aFieldOfTomorrow": {"url": HIDDEN, "numbers": [1, {"name": "a", "deep": HIDDEN}]},
+        },
+        "status": {"state": "Running"},
+    }
+
+
+def test_an_object_that_nobody_has_looked_at_can_be_shown():
+    bare = {"metadata": {"name": "trainer"}, "spec": {}}
+    assert resource(bare) == {"metadata": {"name": "trainer", "annotations": {}}, "spec": {}, "status": None}
+
+
+def test_values_of_environments_are_secrets_wherever_they_turn_up_again():
+    assert secrets_of([BODY, {"spec": {"env": [{"name": "A", "value": "on"}, {"name": "B"}]}}, {"spec": {}}]) == {
+        SECRET
+    }
+    assert scrubbed(f"a {SECRET}!", {SECRET}) == f"a {HIDDEN}!"
+
+
+def test_of_two_secrets_one_inside_the_other_nothing_is_left_over():
+    assert scrubbed("hunter2000", {"hunter2", "hunter2000"}) == HIDDEN
+
+
+def test_a_secret_with_a_quote_is_found_inside_of_json():
+    secret = 'pass"word\\1'
+    assert "word" not in scrubbed(json.dumps({"note": f"with {secret}"}), {secret})
+
+
+def test_of_other_people_s_machines_only_id_and_state_are_shown():
+    ours, theirs = machines(fleet(machine(error=SECRET), foreign()))
+    assert ours["id"] == MACHINE_ID
+    assert ours["mark"].startswith(f"{CLUSTER}/default/trainer/")
+    assert SECRET not in json.dumps(ours)
+    assert theirs == {"id": "f-1", "state": "running"}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "well"),
+    [(Verdict.OK, True), (Verdict.WARNING, True), (Verdict.FAILED, False), (Verdict.UNKNOWN, False)],
+)
+def test_what_could_not_be_looked_at_is_no_better_than_a_failure(verdict: Verdict, *, well: bool):
+    assert is_well([Finding("CRD", Verdict.OK, "served"), Finding("rights", verdict, "")]) is well
+
+
+def test_the_table_says_what_to_do_below_what_was_found():
+    found = [Finding("CRD", Verdict.FAILED, "is not served", "apply it"), Finding("rights", Verdict.OK, "all")]
+    assert table(found) == ("FAILED   CRD     is not served\n                 -> apply it\nok       rights  all\n")
+
+
+@pytest.mark.parametrize(
+    ("version", "old"),
+    [("v1.31.9", True), ("v1.32.0", False), ("v1.36.2+k3s1", False), ("v2.0", False), ("dev", False)],
+)
+def test_a_cluster_that_cannot_serve_the_resource_is_told(version: str, *, old: bool):
+    assert is_too_old(version) is old
