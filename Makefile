@@ -28,14 +28,14 @@ up: plane ## the same, left running for you to play with
 	PYTHONPATH=tests $(BIN)/python -m e2e.up
 
 .PHONY: test
-test: plane ## every test, and full branch coverage of the decisions
+test: plane tools ## every test, and full branch coverage of the decisions
 	$(BIN)/coverage run -m pytest tests/unit tests/properties
 	$(BIN)/coverage report
 	$(BIN)/pytest tests --ignore=tests/unit --ignore=tests/properties --numprocesses=2 --dist=worksteal
 
 .PHONY: test-fast
-test-fast: $(READY) ## the tests that need no API server
-	$(BIN)/pytest -m "not server" --hypothesis-profile fast
+test-fast: $(READY) ## the tests that need no API server and no other tool
+	$(BIN)/pytest -m "not server and not tools" --hypothesis-profile fast
 
 .PHONY: proof
 proof: plane ## the whole kill matrix, each kill by itself; a part of it runs in `make test`
@@ -66,6 +66,10 @@ check: $(READY) ## format, lint, types, floors, Dockerfile, generated files
 .PHONY: generate
 generate: $(READY) ## print the CRD, the RBAC manifests and the reference pages anew
 	$(BIN)/python docs/generate.py
+
+.PHONY: tools
+tools: $(READY) ## Helm, kubeconform, actionlint, Prometheus: built or fetched once, for `make test`
+	@PYTHONPATH=tests $(BIN)/python -m toolbox.tools >/dev/null
 
 .PHONY: plane
 plane: $(READY)

