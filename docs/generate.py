@@ -12,14 +12,16 @@ from pathlib import Path
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
+import chart_values
 from novita_operator import metrics
-from novita_operator.cluster.rights import manifests_yaml
+from novita_operator.cluster.rights import manifests_yaml, rules_yaml
 from novita_operator.control import gauges
 from novita_operator.model.crd import crd_yaml
 from novita_operator.model.environ import describe
 from novita_operator.settings import Settings
 
 ROOT = Path(__file__).parents[1]
+CHART = Path("helm/novita-operator")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,6 +47,17 @@ def pages() -> dict[str, str]:
         "docs/reference/metrics.md": _metrics(),
         "docs/reference/settings.md": _settings(),
         "manifests/base/rbac.yaml": manifests_yaml(),
+        **_chart(),
+    }
+
+
+def _chart() -> dict[str, str]:
+    values = (ROOT / CHART / "values.yaml").read_text()
+    return {
+        f"{CHART}/README.md": chart_values.readme((ROOT / CHART / "README.md").read_text(), values),
+        f"{CHART}/files/crd.yaml": crd_yaml(),
+        f"{CHART}/files/rights.yaml": rules_yaml(),
+        f"{CHART}/values.schema.json": chart_values.schema_json(values),
     }
 
 
