@@ -2,7 +2,6 @@
 
 `python docs/generate.py` writes them, `--check` only names those that are stale (exit code 1).
 """
-# ruff: noqa: INP001  a script, no package
 
 import argparse
 import sys

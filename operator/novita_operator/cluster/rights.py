@@ -1,6 +1,6 @@
 """The table of rights that the operator needs, and what is printed from it: no wildcards, no Secrets.
 
-`make generate` writes the manifests of the roles, and the rules alone for the chart; a test holds the files to the print.
+`make generate` writes manifests of the roles, and the rules alone for the chart; a test holds the files to the print.
 """
 
 from collections.abc import Sequence
