@@ -2,23 +2,24 @@
 
 import base64
 import json
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from chart.helm import Object
 from controlplane.plane import ControlPlane
 from leaks import FED
 from stage import BRISK, OperatorProcess
 
 
 class Pod:
-    """The pod of a Deployment, with its mounts in a folder."""
+    """The pod of a Deployment in a namespace, with its mounts in a folder."""
 
-    def __init__(self, plane: ControlPlane, deployment: Object, folder: Path) -> None:
+    def __init__(self, plane: ControlPlane, namespace: str, deployment: Mapping[str, Any], folder: Path) -> None:
         self._plane = plane
         self._folder = folder
-        self._namespace = deployment["metadata"]["namespace"]
+        self._namespace = namespace
         self._spec = deployment["spec"]["template"]["spec"]
         self._container = self._spec["containers"][0]
 
@@ -27,8 +28,7 @@ class Pod:
         secrets = {volume["name"]: volume["secret"] for volume in self._spec["volumes"] if "secret" in volume}
         for mount in self._container["volumeMounts"]:
             if secret := secrets.get(mount["name"]):
-                read = ("-n", self._namespace, "get", "secret", secret["secretName"], "-o", "json")
-                data = json.loads(self._plane.kubectl(*read).stdout)["data"]
+                data = self._read("secret", secret["secretName"])["data"]
                 files = {item["path"]: base64.b64decode(data[item["key"]]).decode() for item in secret["items"]}
                 _write(self._inside(mount["mountPath"]), files)
 
@@ -37,12 +37,40 @@ class Pod:
         assert self._spec["automountServiceAccountToken"]
         assert "command" not in self._container, "the image's own"
         self.mount()
-        command, *arguments = self._container["args"]
+        given = self.environment()
+        command, *arguments = [_expanded(argument, given) for argument in self._container["args"]]
         assert command == "run"
         nothing = dict.fromkeys([*BRISK, "NOVITA_API_KEY", "NOVITA_API_BASE_URL"], "")
-        given = {variable["name"]: self._seen(variable["value"]) for variable in self._container["env"]}
         kubeconfig = self._plane.service_account_kubeconfig(self._namespace, self._spec["serviceAccountName"])
         return OperatorProcess(self._folder / log, kubeconfig, "", {**nothing, **given}, *arguments)
+
+    def environment(self) -> dict[str, str]:
+        """The container's variables; AssertionError where one is wanted that is not there, and no pod would start."""
+        found: dict[str, str] = {}
+        for source in self._container.get("envFrom", ()):
+            found |= self._config_map(**source["configMapRef"])
+        return found | {variable["name"]: self._value(variable) for variable in self._container["env"]}
+
+    def _value(self, variable: Mapping[str, Any]) -> str:
+        if source := variable.get("valueFrom", {}).get("configMapKeyRef"):
+            data = self._config_map(source["name"])
+            assert source["key"] in data, f"ConfigMap {source['name']} has no {source['key']}"
+            return data[source["key"]]
+        if "valueFrom" in variable:
+            assert variable["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.namespace"
+            return self._namespace
+        return self._seen(variable["value"])
+
+    def _config_map(self, name: str, *, optional: bool = False) -> dict[str, str]:
+        found = self._read("configmap", name)
+        assert found or optional, f"ConfigMap {name} not found"
+        data: dict[str, str] = found.get("data", {})
+        return data
+
+    def _read(self, kind: str, name: str) -> dict[str, Any]:
+        said = self._plane.kubectl("-n", self._namespace, "get", kind, name, "--ignore-not-found", "-o", "json").stdout
+        found: dict[str, Any] = json.loads(said or "{}")
+        return found
 
     def _seen(self, value: str) -> str:
         """A path in the pod is one in the folder."""
@@ -51,6 +79,10 @@ class Pod:
 
     def _inside(self, path: str) -> Path:
         return self._folder / path.lstrip("/")
+
+
+def _expanded(argument: str, environment: Mapping[str, str]) -> str:
+    return re.sub(r"\$\((\w+)\)", lambda found: environment[found[1]], argument)
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
