@@ -1,4 +1,4 @@
-"""Prints every generated file from the one place that knows: settings, metrics, the CRD, the rights.
+"""Prints every generated file from the one place that knows: settings, metrics, the CRD, the rights, values.
 
 `python docs/generate.py` writes them, `--check` only names those that are stale (exit code 1).
 """
