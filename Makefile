@@ -82,6 +82,10 @@ tools: $(READY) ## Helm, kubeconform, actionlint, Prometheus: built or fetched o
 tools: $(READY) ## Helm, kubeconform, actionlint, Prometheus: built or fetched once, for `make test`
 	@PYTHONPATH=tests $(BIN)/python -m toolbox.tools >/dev/null
 
+.PHONY: tools
+tools: $(READY) ## Helm, kubeconform, actionlint, Prometheus: built or fetched once, for `make test`
+	@PYTHONPATH=tests $(BIN)/python -m toolbox.tools >/dev/null
+
 .PHONY: plane
 plane: $(READY)
 	@PYTHONPATH=tests $(BIN)/python -m controlplane.binary >/dev/null
