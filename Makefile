@@ -74,18 +74,6 @@ generate: plane ## print the CRD, the RBAC manifests, the reference pages and th
 tools: $(READY) ## Helm, kubeconform, actionlint, Prometheus: built or fetched once, for `make test`
 	@PYTHONPATH=tests $(BIN)/python -m toolbox.tools >/dev/null
 
-.PHONY: tools
-tools: $(READY) ## Helm, kubeconform, actionlint, Prometheus: built or fetched once, for `make test`
-	@PYTHONPATH=tests $(BIN)/python -m toolbox.tools >/dev/null
-
-.PHONY: tools
-tools: $(READY) ## Helm, kubeconform, actionlint, Prometheus: built or fetched once, for `make test`
-	@PYTHONPATH=tests $(BIN)/python -m toolbox.tools >/dev/null
-
-.PHONY: tools
-tools: $(READY) ## Helm, kubeconform, actionlint, Prometheus: built or fetched once, for `make test`
-	@PYTHONPATH=tests $(BIN)/python -m toolbox.tools >/dev/null
-
 .PHONY: plane
 plane: $(READY)
 	@PYTHONPATH=tests $(BIN)/python -m controlplane.binary >/dev/null
