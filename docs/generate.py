@@ -1,4 +1,4 @@
-"""Prints every generated file from the one place that knows: settings, metrics, the CRD, the rights, Argo CD's scripts.
+"""Prints every generated file from the one place that knows: settings, metrics, CRD, rights, boards, Argo CD's scripts.
 
 `python docs/generate.py` writes them, `--check` only names those that are stale (exit code 1).
 """
@@ -12,6 +12,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
 from argocd_cm import argocd_cm
+from boards import fleet, health, novita
 from novita_operator import metrics
 from novita_operator.cluster import rights
 from novita_operator.control import gauges
@@ -23,6 +24,8 @@ from tables import page, table
 
 ROOT = Path(__file__).parents[1]
 ARGOCD = ROOT / "manifests" / "argocd"
+DASHBOARDS = "helm/novita-operator/files/dashboards"
+BOARDS = {"fleet": fleet, "operator": health, "novita": novita}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,6 +56,7 @@ def pages() -> dict[str, str]:
         "manifests/argocd/argocd-cm.yaml": argocd_cm(ARGOCD / "resource_customizations"),
         "manifests/crds/gpu.novita.ai_gpuinstances.yaml": crd_yaml(),
         **{f"manifests/{part}/rbac.yaml": text for part, text in rights.parts().items()},
+        **{f"{DASHBOARDS}/{name}.json": board.board() for name, board in BOARDS.items()},
     }
 
 
