@@ -89,7 +89,7 @@ def tile(title: str, description: str, expr: str, *, unit: str = NONE, steps: St
 def word(title: str, description: str, query: Query) -> Builder[Panel]:
     """The names of the series, not their values."""
     panel = stat.Panel().title(title).description(description).datasource(_SOURCE).span(3).height(4)
-    return panel.text_mode(BigValueTextMode.NAME).with_target(_target(query, instant=True))
+    return panel.unit(NONE).text_mode(BigValueTextMode.NAME).with_target(_target(query, instant=True))
 
 
 def lines(

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from novita_operator.control.catalogue import Catalogue
-from novita_operator.control.memory import Memory
+from novita_operator.control.memory import Memory, Sight
 from novita_operator.control.orphans import Sweep
 from novita_operator.control.workqueue import WorkQueue
 from novita_operator.model.instance import GpuInstance
@@ -79,9 +79,6 @@ GAUGES = (
     QUEUE_LONGEST_WAIT,
 )
 
-_NOT_SEEN = frozenset({Reason.NOVITA_UNREACHABLE, Reason.KEY_REJECTED, Reason.BRAKED, Reason.PAUSED})
-"""Of these a resource is not late: it is not known, or somebody froze it."""
-
 
 def families() -> Iterator[Metric]:
     """Everything that the collector yields, without values."""
@@ -144,8 +141,11 @@ class Gauges(Collector):
         yield from (info, price, ready, deadline, stalled)
 
     def _deadline(self, instance: GpuInstance, ready: Condition | None) -> float | None:
-        """Unix seconds; None of a resource that is as wanted, and where it is not known whether it is."""
-        if ready is not None and (ready.status == "True" or ready.reason in _NOT_SEEN):
+        """Unix seconds; None of a resource that is as wanted or frozen, and of all while nobody can know."""
+        fleet = self._memory.fleet
+        if self._memory.sight() is not Sight.SEEING or (fleet is not None and fleet.suspect):
+            return None
+        if ready is not None and (ready.status == "True" or ready.reason == Reason.PAUSED):
             return None
         since = instance.metadata.creation_timestamp if ready is None else ready.last_transition_time
         return since.timestamp() + self._memory.policy.startup_seconds(instance.spec) if since is not None else None
