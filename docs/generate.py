@@ -78,7 +78,8 @@ def _metrics() -> str:
         "Metrics",
         "novita_operator/metrics.py and novita_operator/control/gauges.py",
         "Served at `/metrics`. What is about one resource is read from memory at the scrape, so a deleted resource "
-        "leaves no series behind.",
+        "leaves no series behind, and only the process that acts tells of it.\n"
+        "Boards and alerts: [Observability](../observability.md).",
         table(("name", "type", "labels", "meaning"), sorted(rows)),
     )
 

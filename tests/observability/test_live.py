@@ -60,6 +60,7 @@ def test_every_expression_of_every_board_has_data_while_an_operator_lives(
 
 def live(cluster: Cluster, novita: Simulator) -> None:
     """Two machines run, one cannot be had, one is asked for in vain; Novita fails and throttles on the way."""
+    novita.fault("status_before", "products", times=3)
     cluster.apply("trainer")
     cluster.apply("second")
     cluster.apply("scarce", productName="H100 SXM 80GB")
@@ -68,7 +69,6 @@ def live(cluster: Cluster, novita: Simulator) -> None:
     cluster.wait("second", "Ready")
     novita.fault("lost_after", "list", times=1)
     novita.fault("status_before", "list", times=2, status=429, reason="TOO_MANY_REQUESTS", retry_after=1)
-    novita.fault("status_before", "stop", times=1)
     cluster.wait_reason("wrong", "ProductNotFound", "Stalled")
     cluster.patch("second", {"spec": {"powerState": "Stopped"}})
     cluster.wait_reason("second", "Stopped")
