@@ -168,8 +168,8 @@ _MACHINES = Row(
             unit=NONE,
         ),
         rows(
-            "Cannot be understood",
-            "Resources that are left alone until somebody corrects them; an Event says what is wrong.",
+            "Left alone",
+            "Resources that cannot be understood, until somebody corrects them; an Event says what is wrong.",
             f"novita_gpu_instance_unreadable{{{_OF}}}",
             {"namespace": "Namespace", "gpuinstance": "Name"},
         ),

@@ -34,6 +34,9 @@ from grafana_foundation_sdk.models.dashboard import (
     Panel,
     Threshold,
     ThresholdsMode,
+    ValueMap,
+    ValueMapping,
+    ValueMappingResult,
     VariableRefresh,
     VariableSort,
 )
@@ -52,6 +55,8 @@ _IN_SIGHT = ""
 
 Steps = Mapping[float, str]
 """Colours, each from a value upwards; below the first it is green."""
+Words = Mapping[float, str]
+"""What stands in the place of a value."""
 
 
 class Query(NamedTuple):
@@ -79,10 +84,13 @@ def page(uid: str, description: str, namespace: tuple[str, str], rows: Sequence[
     return json.dumps(made, cls=JSONEncoder, indent=2, sort_keys=True) + "\n"
 
 
-def tile(title: str, description: str, expr: str, *, unit: str = NONE, steps: Steps | None = None) -> Builder[Panel]:
-    """One number."""
+def tile(
+    title: str, description: str, expr: str, *, unit: str = NONE, steps: Steps | None = None, words: Words | None = None
+) -> Builder[Panel]:
+    """One number, or the word for it."""
     panel = stat.Panel().title(title).description(description).datasource(_SOURCE).span(3).height(4)
     panel.unit(unit).thresholds(_thresholds(steps or {})).with_target(_target(Query(expr), instant=True))
+    panel.mappings(_mappings(words or {}))
     return panel.max_data_points(1000).reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
 
 
@@ -112,10 +120,10 @@ def lines(
     return panel.targets(_targets(queries))
 
 
-def states(title: str, description: str, *queries: Query, steps: Steps) -> Builder[Panel]:
+def states(title: str, description: str, *queries: Query, steps: Steps, words: Words) -> Builder[Panel]:
     """One band for each series, in the colours of the steps."""
     panel = statetimeline.Panel().title(title).description(description).datasource(_SOURCE).span(_HALF).height(8)
-    panel.thresholds(_thresholds(steps))
+    panel.thresholds(_thresholds(steps)).mappings(_mappings(words))
     return panel.targets(_targets(queries))
 
 
@@ -180,6 +188,11 @@ def _thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
     ground = {-math.inf: GREEN} | dict(steps)
     colours = [Threshold(None if math.isinf(value) else value, colour) for value, colour in ground.items()]
     return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(colours)
+
+
+def _mappings(words: Words) -> list[ValueMapping]:
+    texts = {f"{value:g}": ValueMappingResult(text=word) for value, word in words.items()}
+    return [ValueMap(options=texts)] if texts else []
 
 
 def _transformation(name: str, options: Mapping[str, object]) -> DataTransformerConfig:

@@ -1,6 +1,21 @@
 """How the operator itself is: who acts, how fast, and what fails."""
 
-from boards.frame import BYTES, NONE, ORANGE, PER_SECOND, RED, SECONDS, SHARE, Query, Row, lines, page, tile, word
+from boards.frame import (
+    BYTES,
+    GREEN,
+    NONE,
+    ORANGE,
+    PER_SECOND,
+    RED,
+    SECONDS,
+    SHARE,
+    Query,
+    Row,
+    lines,
+    page,
+    tile,
+    word,
+)
 
 _OF = 'namespace=~"$namespace"'
 _OURS = f"on (namespace, job, instance) group_left () novita_operator_build_info{{{_OF}}}"
@@ -31,7 +46,7 @@ _NOW = Row(
             "Acting",
             "Exactly one should: none means that nothing is stopped or deleted.",
             f"sum(novita_operator_leader{{{_OF}}})",
-            steps={0: RED, 1: "green", 2: RED},
+            steps={0: RED, 1: GREEN, 2: RED},
         ),
         word(
             "Version",

@@ -1,6 +1,6 @@
 """How Novita's API answers: calls, failures, the budget, and the list of the fleet."""
 
-from boards.frame import NONE, ORANGE, PER_SECOND, RED, SECONDS, SHARE, Query, Row, lines, page, states, tile
+from boards.frame import GREEN, NONE, ORANGE, PER_SECOND, RED, SECONDS, SHARE, Query, Row, lines, page, states, tile
 
 _OF = 'namespace=~"$namespace"'
 _FAILED = 'outcome=~"Unknown|IncompleteList|NotSent"'
@@ -31,15 +31,17 @@ _NOW = Row(
     (
         tile(
             "API key",
-            "1: Novita accepts it. 0: nothing is started, stopped or deleted.",
+            "While Novita rejects it, nothing is started, stopped or deleted.",
             f"min(novita_api_credentials_valid{{{_OF}}})",
-            steps={0: RED, 1: "green"},
+            steps={0: RED, 1: GREEN},
+            words={0: "rejected", 1: "accepted"},
         ),
         tile(
             "Sight",
-            "1: the last list is fresh enough to act on. 0: nothing is done until there is one.",
-            f"1 - max(novita_fleet_stale{{{_OF}}})",
-            steps={0: RED, 1: "green"},
+            "Without a list that is fresh enough nothing is started, stopped or deleted.",
+            f"max(novita_fleet_stale{{{_OF}}})",
+            steps={1: RED},
+            words={0: "fresh", 1: "stale"},
         ),
         tile(
             "Age of the list",
@@ -49,9 +51,10 @@ _NOW = Row(
         ),
         tile(
             "Doubted",
-            "1 while too many machines vanished at once to believe the list.",
+            "Whether too many machines vanished at once to believe the list.",
             f"max(novita_fleet_suspect{{{_OF}}})",
             steps={1: RED},
+            words={0: "no", 1: "yes"},
         ),
         tile(
             "Resting",
@@ -109,9 +112,10 @@ _CALLS = Row(
         ),
         states(
             "Breakers",
-            "1: the class holds its calls back. 0.5: the next call finds out. 0: calls go out.",
+            "Open: the class holds its calls back. Probing: the next call finds out.",
             Query(f"max by (operation_class) (novita_api_breaker_open{{{_OF}}})", "{{operation_class}}"),
             steps={0.5: ORANGE, 1: RED},
+            words={0: "closed", 0.5: "probing", 1: "open"},
         ),
     ),
 )
@@ -156,6 +160,7 @@ _SIGHT = Row(
             Query(f"max(novita_fleet_stale{{{_OF}}})", "stale"),
             Query(f"max(novita_fleet_suspect{{{_OF}}})", "doubted"),
             steps={1: RED},
+            words={0: "no", 1: "yes"},
         ),
         lines(
             "Machines",

@@ -1,4 +1,4 @@
-"""Every expression of the boards, as Grafana would send it to Prometheus."""
+"""Every expression of the boards, as Grafana would send it to Prometheus, and those that the documents tell to ask."""
 
 import json
 import re
@@ -22,6 +22,7 @@ _VARIABLES = {
     "$namespace": ".*",
 }
 """What Grafana puts in their place; a longer name stands before one that it begins with."""
+_PROMQL = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LABEL_VALUES = re.compile(r"label_values\((\w+), (\w+)\)")
 
 
@@ -40,6 +41,12 @@ def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
 
 def expressions() -> list[Expression]:
     return [Expression(name, where, _filled_in(promql)) for name, where, promql in _written()]
+
+
+def documented() -> list[str]:
+    """What the runbooks and the page on observability tell to ask, an expression a line."""
+    pages = [ROOT / "docs" / "observability.md", *(ROOT / "docs" / "runbooks").glob("*.md")]
+    return [line for page in pages for block in _PROMQL.findall(page.read_text()) for line in block.splitlines()]
 
 
 def _written() -> Iterator[tuple[str, str, str]]:

@@ -27,10 +27,12 @@ def promtool(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.tools
 def test_promtool_understands_the_rules():
     promtool("check", "rules", "--lint=all", "--lint-fatal", str(RULES))
 
 
+@pytest.mark.tools
 def test_each_alert_fires_when_it_should_and_not_when_it_should_not():
     promtool("test", "rules", str(CASES))
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from observability.expressions import BOARDS, ROOT, RULES, expressions, panels
+from observability.expressions import BOARDS, ROOT, RULES, documented, expressions, panels
 
 UIDS = {"fleet": "novita-fleet", "operator": "novita-operator", "novita": "novita-api"}
 KNOWN = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "reference" / "metrics.md").read_text(), re.MULTILINE))
@@ -47,7 +47,7 @@ def test_every_panel_says_what_it_shows_in_which_unit_and_no_two_lie_upon_each_o
         taken |= tiles
 
 
-def test_boards_and_rules_name_no_metric_that_is_not_there():
-    text = "\n".join([RULES.read_text(), *(each.promql for each in expressions())])
+def test_boards_rules_and_documents_name_no_metric_that_is_not_there():
+    text = "\n".join([RULES.read_text(), *(each.promql for each in expressions()), *documented()])
     named = {re.sub(r"_(bucket|count|sum)$", "", name) for name in re.findall(r"\bnovita_\w+", text)}
     assert named - KNOWN == set()

@@ -9,16 +9,16 @@ import pytest
 
 from component.operator_fixtures import StartOperator
 from novita_simulator.client import Simulator
-from observability.expressions import expressions
+from observability.expressions import documented, expressions
 from observability.monitor import NAMESPACE, Prometheus, prometheus
 from stage import Cluster, OperatorProcess, eventually
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.tools]
 
 MAY_BE_EMPTY: Mapping[str, str] = MappingProxyType(
     {
         "Alerts": "only while an alert fires",
-        "Cannot be understood": "only while somebody's resource cannot be",
+        "Left alone": "only while a resource cannot be understood",
         "Events that were never posted": "only after the API server took none for long",
         "Writes that did not go well": "only after Kubernetes refused a write",
     }
@@ -53,8 +53,8 @@ def test_every_expression_of_every_board_has_data_while_an_operator_lives(
         eventually(all_have_data, "every panel has data")
     except AssertionError:
         pytest.fail("no data:\n" + "\n".join(map(str, waiting)))
-    for each in expressions():
-        monitor.query(each.promql)
+    for promql in [each.promql for each in expressions()] + documented():
+        monitor.query(promql)
     tell_the_truth(cluster, monitor)
 
 
