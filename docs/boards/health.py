@@ -145,7 +145,7 @@ _QUEUE = Row(
         ),
         lines(
             "Wait before a step",
-            "Of the objects whose step has begun.",
+            "Of the objects whose step has begun; a new leader's first ones waited as long as it stood by.",
             *_quantiles("novita_operator_workqueue_queue_duration_seconds"),
             unit=SECONDS,
         ),

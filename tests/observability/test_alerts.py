@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from novita_operator.cloud.errors import CloudError
+from novita_operator.model.reasons import NEEDS_PEOPLE, Reason
 from observability.expressions import ROOT, RULES
 from toolbox.tools import tool
 
@@ -70,12 +71,23 @@ def test_a_runbook_says_what_it_means_what_to_look_at_and_what_to_do(name: str):
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == ["What it means", "What to look at", "What to do"]
 
 
+def test_the_runbooks_tell_what_to_do_for_each_reason_to_be_stalled_and_of_no_reason_that_is_not():
+    assert _reasons("NovitaInstanceStalled") == NEEDS_PEOPLE
+    assert _reasons("NovitaInstanceNotReady") < {*Reason} - NEEDS_PEOPLE
+
+
 def test_reconcile_errors_leave_out_exactly_what_novita_answers():
     assert _matched("NovitaReconcileErrors", r'error!~"([^"]+)"') == _leaves(CloudError)
 
 
 def test_the_error_rate_counts_outcomes_that_there_are():
     assert _matched("NovitaErrorRateHigh", r'outcome=~"([^"]+)"') < _leaves(CloudError)
+
+
+def _reasons(name: str) -> set[str]:
+    """Those in the first column of the runbook's table."""
+    rows = re.findall(r"^\| (`.+?`) \|", RUNBOOKS[name].read_text(), re.MULTILINE)
+    return {reason for row in rows for reason in re.findall(r"`(\w+)`", row)}
 
 
 def _matched(name: str, pattern: str) -> set[str]:
