@@ -61,10 +61,10 @@ def test_a_metric_reads_fields_that_there_are(name: str):
 
 
 def test_state_sets_list_every_word():
-    assert details("status_state")["list"] == [*State]
-    assert details("spec_power_state")["list"] == [*PowerState]
+    assert details("gpuinstance_status_state")["list"] == [*State]
+    assert details("gpuinstance_spec_power_state")["list"] == [*PowerState]
     condition = VERSION["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]["conditions"]["items"]
-    assert details("status_condition")["list"] == condition["properties"]["status"]["enum"]
+    assert details("gpuinstance_status_condition")["list"] == condition["properties"]["status"]["enum"]
 
 
 def test_its_rights_are_to_read_and_no_more():
