@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import Metric
 
 import chart_values
 from argocd_cm import argocd_cm
+from boards import fleet, health, novita
 from novita_operator import metrics
 from novita_operator.cluster import rights
 from novita_operator.control import gauges
@@ -24,7 +25,9 @@ from tables import page, table
 
 ROOT = Path(__file__).parents[1]
 ARGOCD = ROOT / "manifests" / "argocd"
-CHART = Path("helm/novita-operator")
+CHART = "helm/novita-operator"
+DASHBOARDS = f"{CHART}/files/dashboards"
+BOARDS = {"fleet": fleet, "operator": health, "novita": novita}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,6 +58,7 @@ def pages() -> dict[str, str]:
         "manifests/argocd/argocd-cm.yaml": argocd_cm(ARGOCD / "resource_customizations"),
         "manifests/crds/gpu.novita.ai_gpuinstances.yaml": crd_yaml(),
         **{f"manifests/{part}/rbac.yaml": text for part, text in rights.parts().items()},
+        **{f"{DASHBOARDS}/{name}.json": board.board() for name, board in BOARDS.items()},
         **_chart(),
     }
 
@@ -87,7 +91,8 @@ def _metrics() -> str:
         "Metrics",
         "novita_operator/metrics.py and novita_operator/control/gauges.py",
         "Served at `/metrics`. What is about one resource is read from memory at the scrape, so a deleted resource "
-        "leaves no series behind.",
+        "leaves no series behind, and only the process that acts tells of it.\n"
+        "Boards and alerts: [Observability](../observability.md).",
         table(("name", "type", "labels", "meaning"), sorted(rows)),
     )
 

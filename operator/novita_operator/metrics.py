@@ -82,7 +82,7 @@ API_WAIT_SECONDS = Histogram(
 )
 BREAKER_OPEN = Gauge(
     "novita_api_breaker_open",
-    "1 while the circuit breaker of an operation class is open, 0.5 while it probes.",
+    "1 while the circuit breaker of an operation class holds calls back, 0.5 while one call may or does find out.",
     ["operation_class"],
     registry=REGISTRY,
 )

@@ -242,3 +242,18 @@ async def test_when_what_they_failed_for_is_mended_no_retry_waits_any_longer():
     queue.add_rate_limited("failed")
     await take_and_finish(queue)
     assert now() - began == 1
+
+
+@virtual_time
+async def test_the_longest_wait_is_that_of_the_oldest_key_however_late_it_is_handed_out():
+    queue = make_queue()
+    assert queue.longest_wait() == 0
+    queue.add("a")
+    await asyncio.sleep(7)
+    queue.add("b", Urgency.DELETE)
+    await asyncio.sleep(1)
+    assert queue.longest_wait() == 8
+    assert await take_and_finish(queue) == "b"
+    assert queue.longest_wait() == 8
+    assert await take_and_finish(queue) == "a"
+    assert queue.longest_wait() == 0

@@ -21,19 +21,17 @@ class Position(Enum):
 class Breaker:
     """Opens after so many failures in a row, rests so many seconds, then passes exactly one call, the probe.
 
-    `clock` gives monotonic seconds; `show` is told of every new position.
+    `clock` gives monotonic seconds.
     """
 
     def __init__(
         self,
         *,
         clock: Callable[[], float],
-        show: Callable[[Position], None],
         failures: int = FAILURES,
         rest_seconds: float = REST_SECONDS,
     ) -> None:
         self._clock = clock
-        self._show = show
         self._limit = failures
         self._rest = rest_seconds
         self._failed = 0
@@ -43,6 +41,12 @@ class Breaker:
 
     @property
     def position(self) -> Position:
+        return self._position
+
+    def shown(self) -> Position:
+        """For people: once the rest is over nobody is held back any more, though the next call may be hours away."""
+        if self._position is Position.OPEN and self._clock() >= self._until:
+            return Position.PROBING
         return self._position
 
     def enter(self) -> "Leave":
@@ -86,7 +90,6 @@ class Breaker:
         self._era += 1
         self._failed = 0
         self._position = position
-        self._show(position)
 
 
 @dataclass(slots=True, eq=False)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from stamina import AsyncRetryingCaller
 
 from novita_operator import metrics
-from novita_operator.cloud.breaker import REST_SECONDS, Breaker, Leave, Position
+from novita_operator.cloud.breaker import REST_SECONDS, Breaker, Leave
 from novita_operator.cloud.budget import Budget
 from novita_operator.cloud.errors import CloudError, NotSent, Throttled
 from novita_operator.cloud.operations import Lane, Operation
@@ -34,9 +34,9 @@ class Gate:
         """`rest_seconds`: how long nobody asks after five outages in a row."""
         self._clock = clock
         self._budget = Budget(calls_per_minute=calls_per_minute, clock=clock, random=random)
-        self._breakers = {
-            lane: Breaker(clock=clock, show=partial(_show, lane), rest_seconds=rest_seconds) for lane in Lane
-        }
+        self._breakers = {lane: Breaker(clock=clock, rest_seconds=rest_seconds) for lane in Lane}
+        for lane, breaker in self._breakers.items():
+            metrics.BREAKER_OPEN.labels(lane.name.lower()).set_function(partial(_openness, breaker))
         self._repeat = AsyncRetryingCaller(attempts=ATTEMPTS, timeout=RETRY_SECONDS).on(_worth_repeating)
 
     @asynccontextmanager
@@ -111,5 +111,5 @@ def _worth_repeating(error: Exception) -> bool | float:
     return error.retry_after if error.retry_after <= RETRY_SECONDS else False
 
 
-def _show(lane: Lane, position: Position) -> None:
-    metrics.BREAKER_OPEN.labels(lane.name.lower()).set(position.value)
+def _openness(breaker: Breaker) -> float:
+    return breaker.shown().value

@@ -136,6 +136,10 @@ class WorkQueue:
         if not self._busy:
             self._idle.set()
 
+    def longest_wait(self) -> float:
+        """Seconds that the oldest of the waiting keys has waited, 0 if none waits."""
+        return max((self._clock() - ticket.since for ticket in self._tickets.values()), default=0.0)
+
     def is_busy(self) -> bool:
         """Whether somebody waits for a step."""
         return bool(self._tickets) and not self._closed

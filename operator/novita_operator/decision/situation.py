@@ -13,7 +13,7 @@ from novita_operator.model.machine import GOING_AWAY, Fleet, Machine, MachineSta
 from novita_operator.model.market import Market, Shelf
 from novita_operator.model.naming import is_named_for, life_in
 from novita_operator.model.reasons import Reason
-from novita_operator.model.resource import PowerState
+from novita_operator.model.resource import PowerState, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,10 @@ class Policy:
     startup_timeout: float = 600.0
     default_region: str = ""
     look_again: float = 60.0
+
+    def startup_seconds(self, spec: Spec) -> float:
+        """How long a machine of this spec may take to come up."""
+        return spec.startup.timeout_seconds or self.startup_timeout
 
 
 class CallResult(StrEnum):

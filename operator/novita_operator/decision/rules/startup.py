@@ -45,4 +45,4 @@ def _has_run(s: Situation, machine: Machine) -> bool:
 
 
 def _timeout(s: Situation) -> float:
-    return s.instance.spec.startup.timeout_seconds or s.policy.startup_timeout
+    return s.policy.startup_seconds(s.instance.spec)
