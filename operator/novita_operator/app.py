@@ -140,5 +140,113 @@ def _assemble(
     hands = Hands(cloud, instances, retained, recorder, memory, launcher, setbacks, may_act=may_act)
     metrics.BUILD_INFO.labels(VERSION).set(1)
     sweep = sweep_of(settings, options, cloud, connection, cluster)
-    metrics.REGISTRY.register(Gauges(memory, catalogue, sweep))
     metrics.REGISTRY.register(Gauges(memory, catalogue, sweep, queue, may_act=may_act))
+    ProcessCollector(registry=metrics.REGISTRY)
+    return Operator(
+        memory=memory,
+        queue=queue,
+        poller=poller,
+        reconciler=Reconciler(
+            memory, queue, poller, catalogue, hands, instances, recorder, quarantine, may_act=may_act
+        ),
+        sweep=sweep,
+        audit=Audit(instances, memory, queue, quarantine, namespaces=options.namespaces),
+        recorder=recorder,
+        quarantine=quarantine,
+        pulse=Pulse(connection, returned=queue.retry_now),
+        elector=elector,
+        namespaces=options.namespaces,
+    )
+
+
+async def open_connection(stack: contextlib.AsyncExitStack) -> Connection:
+    connection = await connect()
+    stack.push_async_callback(connection.close)
+    return connection
+
+
+def open_cloud(settings: Settings, clock: Clock) -> Novita:
+    return Novita(
+        key=settings.key_source(clock.boot),
+        gate=Gate(
+            calls_per_minute=settings.api_calls_per_minute,
+            clock=clock.boot,
+            random=_random,
+            # A rest that outlasts the poll interval would make the list late that ends it.
+            rest_seconds=min(REST_SECONDS, settings.poll_interval),
+        ),
+        version=VERSION,
+        base_url=settings.api_base_url,
+        # Less than what the claim leaves it: the breaker hears only of calls that end by their own bound.
+        create_seconds=settings.claim_window / 4,
+        # What comes when a list is too old to be believed is of no use.
+        read_seconds=min(CALL_SECONDS, _STALE_AFTER_POLLS * settings.poll_interval),
+    )
+
+
+def sweep_of(settings: Settings, options: Options, cloud: Novita, connection: Connection, cluster: str) -> Sweep:
+    retained = Retained(connection, settings.namespace)
+    return Sweep(cloud, Instances(connection), retained, cluster_id=cluster, namespaces=options.namespaces)
+
+
+def _elector(settings: Settings, connection: Connection, clock: Clock, identity: str) -> Elector:
+    return Elector(
+        connection,
+        namespace=settings.namespace,
+        identity=identity,
+        clock=clock.boot,
+        now=clock.now,
+        chance=_random,
+        durations=Durations(settings.lease_duration),
+    )
+
+
+def _policy(settings: Settings, cluster: str) -> Policy:
+    return Policy(
+        cluster_id=cluster,
+        claim_window=settings.claim_window,
+        list_lag=settings.list_lag,
+        fleet_max_age=_STALE_AFTER_POLLS * settings.poll_interval,
+        startup_timeout=settings.startup_timeout,
+        default_region=settings.default_region,
+        look_again=min(_LOOK_AGAIN_SECONDS, settings.catalogue_ttl),
+    )
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(
+        workers=settings.workers,
+        drain=settings.claim_window / 3,
+        audit=settings.audit_interval,
+        orphans=settings.orphan_interval,
+        deletes_orphans=settings.orphan_policy is OrphanPolicy.DELETE,
+    )
+
+
+def _dependencies(parts: Operator) -> dict[str, Callable[[], Dependency]]:
+    """What /readyz lists."""
+
+    def kubernetes() -> Dependency:
+        return Dependency(ok=not parts.pulse.trouble, detail=parts.pulse.trouble or "answers")
+
+    def novita() -> Dependency:
+        if not parts.may_act():
+            return Dependency(ok=True, detail="not asked: standing by")
+        is_well = parts.memory.sight() is Sight.SEEING and not parts.memory.trouble
+        return Dependency(ok=is_well, detail=parts.memory.account_of_sight())
+
+    def lease() -> Dependency:
+        if parts.elector is None:
+            return Dependency(ok=True, detail="not used")
+        return Dependency(ok=True, detail="leading" if parts.may_act() else "standing by")
+
+    return {"kubernetes": kubernetes, "novita": novita, "lease": lease}
+
+
+def _token() -> str:
+    """A launch token: eight characters, about 41 bits, from the system's randomness."""
+    return "".join(secrets.choice(_TOKEN_LETTERS) for _ in range(8))
+
+
+def _random() -> float:
+    return random.random()  # noqa: S311  it spreads waiting times, no more
