@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import yaml
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
@@ -26,7 +27,8 @@ from tables import page, table
 ROOT = Path(__file__).parents[1]
 ARGOCD = ROOT / "manifests" / "argocd"
 CHART = "helm/novita-operator"
-DASHBOARDS = f"{CHART}/files/dashboards"
+DASHBOARDS = (f"{CHART}/files/dashboards", "manifests/components/grafana")
+RULES = ROOT / CHART / "files" / "rules.yaml"
 BOARDS = {"fleet": fleet, "operator": health, "novita": novita}
 
 
@@ -58,7 +60,8 @@ def pages() -> dict[str, str]:
         "manifests/argocd/argocd-cm.yaml": argocd_cm(ARGOCD / "resource_customizations"),
         "manifests/crds/gpu.novita.ai_gpuinstances.yaml": crd_yaml(),
         **{f"manifests/{part}/rbac.yaml": text for part, text in rights.parts().items()},
-        **{f"{DASHBOARDS}/{name}.json": board.board() for name, board in BOARDS.items()},
+        "manifests/components/prometheus/prometheusrule.yaml": _prometheus_rule(),
+        **{f"{folder}/{name}.json": board.board() for name, board in BOARDS.items() for folder in DASHBOARDS},
         **_chart(),
     }
 
@@ -71,6 +74,16 @@ def _chart() -> dict[str, str]:
         f"{CHART}/files/rights.yaml": rights.rules_yaml(),
         f"{CHART}/values.schema.json": chart_values.schema_json(values),
     }
+
+
+def _prometheus_rule() -> str:
+    rule = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": rights.NAME},
+        "spec": yaml.safe_load(RULES.read_text()),
+    }
+    return yaml.safe_dump(rule, sort_keys=False, width=120)
 
 
 def _settings() -> str:
