@@ -11,6 +11,7 @@ from pathlib import Path
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
+import chart_values
 from argocd_cm import argocd_cm
 from novita_operator import metrics
 from novita_operator.cluster import rights
@@ -23,6 +24,7 @@ from tables import page, table
 
 ROOT = Path(__file__).parents[1]
 ARGOCD = ROOT / "manifests" / "argocd"
+CHART = Path("helm/novita-operator")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,6 +55,17 @@ def pages() -> dict[str, str]:
         "manifests/argocd/argocd-cm.yaml": argocd_cm(ARGOCD / "resource_customizations"),
         "manifests/crds/gpu.novita.ai_gpuinstances.yaml": crd_yaml(),
         **{f"manifests/{part}/rbac.yaml": text for part, text in rights.parts().items()},
+        **_chart(),
+    }
+
+
+def _chart() -> dict[str, str]:
+    values = (ROOT / CHART / "values.yaml").read_text()
+    return {
+        f"{CHART}/README.md": chart_values.readme((ROOT / CHART / "README.md").read_text(), values),
+        f"{CHART}/files/crd.yaml": crd_yaml(),
+        f"{CHART}/files/rights.yaml": rights.rules_yaml(),
+        f"{CHART}/values.schema.json": chart_values.schema_json(values),
     }
 
 

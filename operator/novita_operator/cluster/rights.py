@@ -1,6 +1,7 @@
-"""The table of rights that the operator needs, and the RBAC manifests printed from it: no wildcards, no Secrets.
+"""The table of rights that the operator needs, and what is printed from it: no wildcards, no Secrets.
 
-`make generate` writes the `rbac.yaml` of each part of `manifests/`; a test holds the files to the print.
+`make generate` writes the `rbac.yaml` of each part of `manifests/`, and the rules alone for the chart; a test holds the
+files to the print.
 """
 
 from collections.abc import Sequence
@@ -60,6 +61,18 @@ RIGHTS = (
     Right(Scope.OPERATOR, "", "configmaps", ("get", "patch"), "retained machines are written down", (retained.NAME,)),
 )
 
+PEOPLE = {
+    "view": Right(Scope.RESOURCES, GROUP, PLURAL, ("get", "list", "watch"), "status is seen"),
+    "edit": Right(
+        Scope.RESOURCES,
+        GROUP,
+        PLURAL,
+        ("create", "update", "patch", "delete", "deletecollection"),
+        "status is left out: it is the operator's word",
+    ),
+}
+"""Rights of people beside those of the operator, by the role of Kubernetes that they are added to."""
+
 
 def manifests(*, account: str = NAME, namespace: str = NAME, watched: Sequence[str] = ()) -> list[Manifest]:
     """Roles and bindings for the ServiceAccount `account` of `namespace`; no `watched` means the whole cluster."""
@@ -81,6 +94,13 @@ def parts() -> dict[str, str]:
         "cluster-install": _text(_granted("ClusterRole", {"name": NAME}, subject, whole_cluster)),
         "namespace-install": _text(_granted("Role", {"name": f"{NAME}-resources"}, subject, [Scope.RESOURCES])),
     }
+
+
+def rules_yaml() -> str:
+    """The rules alone, by scope and for people: what the chart makes its roles of."""
+    rules = {str(scope): [right.rule() for right in RIGHTS if right.scope is scope] for scope in Scope}
+    rules |= {role: [right.rule()] for role, right in PEOPLE.items()}
+    return yaml.safe_dump(rules, sort_keys=False, width=120)
 
 
 def _subject(account: str, namespace: str = "") -> Manifest:

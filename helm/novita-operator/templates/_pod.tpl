@@ -1,0 +1,124 @@
+{{- define "novita-operator.pod" -}}
+metadata:
+  labels:
+    {{- mustMergeOverwrite (dict) .Values.commonLabels .Values.podLabels (include "novita-operator.labels" . | fromYaml) | toYaml | nindent 4 }}
+  {{- with mustMergeOverwrite (dict) .Values.commonAnnotations .Values.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  serviceAccountName: {{ include "novita-operator.account" . }}
+  automountServiceAccountToken: true
+  enableServiceLinks: false
+  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+  {{- include "novita-operator.placement" . | nindent 2 }}
+  {{- with .Values.topologySpreadConstraints }}
+  topologySpreadConstraints:
+    {{- range . }}
+    - {{ mustMergeOverwrite (dict "labelSelector" (dict "matchLabels" (include "novita-operator.selector" $ | fromYaml))) . | toYaml | nindent 6 | trim }}
+    {{- end }}
+  {{- end }}
+  {{- with .Values.extraInitContainers }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  containers:
+    - {{ include "novita-operator.container" . | nindent 6 | trim }}
+    {{- with .Values.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  volumes:
+    - name: key
+      secret:
+        secretName: {{ .Values.credentials.existingSecret }}
+        defaultMode: 0440
+        items:
+          - key: {{ .Values.credentials.key }}
+            path: key
+    - name: tmp
+      emptyDir:
+        sizeLimit: 16Mi
+    {{- with .Values.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end -}}
+
+{{- /* Where the pods of this chart run, and as whom. */ -}}
+{{- define "novita-operator.placement" -}}
+securityContext:
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- if not .Values.hostUsers }}
+hostUsers: false
+{{- end }}
+{{- range $name := list "imagePullSecrets" "priorityClassName" "runtimeClassName" "nodeSelector" "tolerations" "affinity" }}
+{{- with get $.Values $name }}
+{{ dict $name . | toYaml }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "novita-operator.container" -}}
+name: operator
+image: {{ include "novita-operator.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+args:
+  - run
+  {{- if .Values.leaderElection.enabled }}
+  - --leader-elect
+  {{- end }}
+  {{- range include "novita-operator.watched" . | fromYamlArray }}
+  - --namespace={{ . }}
+  {{- end }}
+  - --log-level={{ .Values.log.level }}
+  - --log-format={{ .Values.log.format }}
+  {{- with .Values.extraArgs }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+env:
+  - name: NOVITA_API_KEY_FILE
+    value: /run/secrets/novita/key
+  - name: NOVITA_OPERATOR_NAMESPACE
+    value: {{ include "novita-operator.namespace" . }}
+  {{- with .Values.clusterId }}
+  - name: NOVITA_OPERATOR_CLUSTER_ID
+    value: {{ quote . }}
+  {{- end }}
+  {{- range $name, $value := .Values.settings }}
+  - name: {{ $name }}
+    value: {{ $value | toString | quote }}
+  {{- end }}
+  {{- with .Values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .Values.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+ports:
+  - name: http
+    containerPort: 8080
+{{- range $name := list "livenessProbe" "readinessProbe" "startupProbe" "resources" "securityContext" }}
+{{- with get $.Values $name }}
+{{ dict $name . | toYaml }}
+{{- end }}
+{{- end }}
+volumeMounts:
+  # The whole volume: a single file of it would never change.
+  - name: key
+    mountPath: /run/secrets/novita
+    readOnly: true
+  - name: tmp
+    mountPath: /tmp
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{- /* The namespaces to work in, as a list; an empty one means all. */ -}}
+{{- define "novita-operator.watched" -}}
+{{- if eq .Values.scope "Namespace" -}}
+{{- .Values.watchNamespaces | default (list (include "novita-operator.namespace" .)) | toYaml -}}
+{{- else -}}
+[]
+{{- end -}}
+{{- end -}}
