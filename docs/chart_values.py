@@ -13,6 +13,7 @@ import yaml
 
 from novita_operator.model.environ import describe
 from novita_operator.settings import Settings
+from tables import table
 
 Schema = dict[str, Any]
 
@@ -41,11 +42,9 @@ class Value:
 def readme(page: str, values_yaml: str) -> str:
     """The chart's README, with the table of values anew between its marks."""
     rows = [(f"`{'.'.join(value.path)}`", _print(value.default), value.description) for value in values(values_yaml)]
-    table = [("value", "default", "meaning"), ("---", "---", "---"), *rows]
-    lines = ["| " + " | ".join(row) + " |" for row in table]
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return "\n".join([f"{before}{BEGIN}", "", *lines, "", f"{END}{after}"])
+    return f"{before}{BEGIN}\n\n{table(('value', 'default', 'meaning'), rows)}\n\n{END}{after}"
 
 
 def schema_json(values_yaml: str) -> str:

@@ -1,0 +1,113 @@
+"""The chart on a real API server: installed, upgraded, rolled back, uninstalled; its notes; may its pods run."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chart.helm import CHART, CI, RELEASE, Helm, Object, Release, load, of_kind
+from controlplane.plane import ControlPlane
+from stage import eventually
+
+pytestmark = [pytest.mark.server, pytest.mark.tools]
+
+CRD = "gpuinstances.gpu.novita.ai"
+UNKNOWN_KINDS = {name: {"renderMode": "skipIfMissing"} for name in ("serviceMonitor", "prometheusRule")}
+EXAMPLE = yaml.safe_load(load(CHART / "Chart.yaml")["annotations"]["artifacthub.io/crdsExamples"])[0]
+
+
+@pytest.fixture
+def release(helm: Helm, plane: ControlPlane, namespace: str) -> Iterator[Release]:
+    """A release in a namespace that takes restricted pods only; in the end the cluster is as it was."""
+    plane.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+    release = Release(helm, plane, namespace)
+    yield release
+    release.run("uninstall", "--ignore-not-found")
+    plane.kubectl("delete", "crd", CRD, "--ignore-not-found")
+
+
+def test_installed_upgraded_rolled_back_and_uninstalled(release: Release):
+    release.install({"commonLabels": {"team": "gpu"}})
+    release.run("upgrade", str(CHART), "--reuse-values", "--set=replicaCount=3,crds.annotations.seen=yes")
+    deployment = release.get("deployment")
+    assert (deployment["spec"]["replicas"], deployment["metadata"]["labels"]["team"]) == (3, "gpu")
+    assert release.get("crd", CRD)["metadata"]["annotations"]["seen"] == "yes"
+    release.run("rollback", "1")
+    assert release.get("deployment")["spec"]["replicas"] == 2
+    assert "seen" not in release.get("crd", CRD)["metadata"]["annotations"]
+    release.plane.kubectl("-n", release.namespace, "apply", "-f", "-", input=json.dumps(EXAMPLE))
+    release.run("uninstall")
+    left = release.plane.kubectl(
+        "-n", release.namespace, "get", "all,sa,role,rolebinding,pdb,gpuinstance", "-o", "name", "--ignore-not-found"
+    )
+    assert left.stdout.split() == ["serviceaccount/default", "gpuinstance.gpu.novita.ai/trainer"]
+    cluster = release.plane.kubectl(
+        "get", "clusterrole,clusterrolebinding", "-l", f"app.kubernetes.io/instance={RELEASE}"
+    )
+    assert cluster.stdout == ""
+    release.install({})
+    assert release.get("gpuinstance", "trainer")["spec"]["productName"] == EXAMPLE["spec"]["productName"]
+
+
+def test_a_release_of_helm_3_goes_on_with_helm_4(release: Release, helm3: Helm, helm4: Helm):
+    Release(helm3, release.plane, release.namespace).install({})
+    Release(helm4, release.plane, release.namespace).run("upgrade", str(CHART), "--set=replicaCount=1")
+    assert release.get("deployment")["spec"]["replicas"] == 1
+
+
+def test_the_notes_warn_while_there_is_no_key_and_their_commands_work(release: Release, tmp_path: Path):
+    warned = release.install({}).stdout
+    assert f"WARNING: there is no Secret novita-api-key in namespace {release.namespace}" in warned
+    (tmp_path / "novita-api-key").write_text("sk_no_account")
+    create, *commands = re.findall(r"^  (kubectl .+)$", warned, re.MULTILINE)
+    run(release, create.replace("./novita-api-key", str(tmp_path / "novita-api-key")))
+    calm = release.run("upgrade", str(CHART)).stdout
+    assert "WARNING" not in calm
+    assert re.findall(r"^  (kubectl .+)$", calm, re.MULTILINE) == commands
+    assert len(commands) == 3
+    for command in commands:
+        watches = "rollout" in command or "--watch" in command
+        run(release, f"{command.removesuffix(' --watch')}{' --watch=false' if watches else ''}")
+
+
+def run(release: Release, command: str) -> str:
+    return release.plane.kubectl(*shlex.split(command)[1:]).stdout
+
+
+@pytest.mark.parametrize("path", CI, ids=lambda path: path.stem)
+def test_what_is_rendered_is_installed_and_its_pods_pass_restricted_pod_security(release: Release, path: Path):
+    values = load(path) | UNKNOWN_KINDS | {"namespaceOverride": release.namespace}
+    release.install(values)
+    for pod in pods(release):
+        create(release, pod)
+    pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+    with pytest.raises(AssertionError, match="violates PodSecurity"):
+        create(release, pod)
+
+
+def pods(release: Release) -> list[Object]:
+    """The operator's pod, as its Deployment would make it, and the one of `helm test`."""
+    deployments = json.loads(release.plane.kubectl("-n", release.namespace, "get", "deployment", "-o", "json").stdout)
+    (deployment,) = deployments["items"]
+    operator = {"apiVersion": "v1", "kind": "Pod", **deployment["spec"]["template"]}
+    operator["metadata"]["name"] = "operator"
+    hooks = release.helm.run("get", "hooks", RELEASE, f"--namespace={release.namespace}").stdout
+    return [*of_kind(yaml.safe_load_all(hooks), "Pod"), operator]
+
+
+def create(release: Release, pod: Object) -> None:
+    """Have the API server judge it as if it were made; its ServiceAccount may just be on its way."""
+    said = ""
+
+    def is_judged() -> bool:
+        nonlocal said
+        arguments = ("-n", release.namespace, "create", "--dry-run=server", "-f", "-")
+        said = release.plane.kubectl(*arguments, input=json.dumps(pod), check=False).stderr
+        return "serviceaccount" not in said
+
+    eventually(is_judged, "its ServiceAccount is there")
+    assert not said, said

@@ -1,0 +1,208 @@
+"""What the chart renders, for the values that decide about it."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chart.helm import CHART, CI, KNOWS_PROMETHEUS, ROOT, Helm, Object, Values, load, of_kind, only
+from novita_operator.cluster.rights import PEOPLE, RIGHTS, Scope
+from novita_operator.model.crd import crd
+
+pytestmark = pytest.mark.tools
+
+NAMESPACES: Values = {"scope": "Namespace", "watchNamespaces": ["team-a", "team-b"], "clusterId": "staging"}
+DIGEST = f"sha256:{'0' * 64}"
+MONITORED: Values = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
+
+
+def rules(*scopes: Scope) -> list[Object]:
+    return [right.rule() for right in RIGHTS if right.scope in scopes]
+
+
+def granted(objects: list[Object], kind: str) -> dict[tuple[str, str], list[Object]]:
+    """Rules by the role's namespace and name."""
+    return {(r["metadata"].get("namespace", ""), r["metadata"]["name"]): r["rules"] for r in of_kind(objects, kind)}
+
+
+def container(objects: list[Object]) -> Object:
+    found: Object = only(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+@pytest.mark.parametrize("path", CI, ids=lambda path: path.stem)
+def test_both_versions_of_helm_render_the_same(helm3: Helm, helm4: Helm, path: Path):
+    three, four = (sorted(map(json.dumps, helm.render(load(path)))) for helm in (helm3, helm4))
+    assert three == four
+
+
+def test_in_the_whole_cluster_the_operator_gets_the_rules_of_the_table_and_no_others(helm4: Helm):
+    objects = helm4.render({})
+    name = "novita-operator"
+    assert granted(objects, "ClusterRole") == {
+        ("", name): rules(Scope.CLUSTER, Scope.RESOURCES),
+        ("", f"{name}-view"): [PEOPLE["view"].rule()],
+        ("", f"{name}-edit"): [PEOPLE["edit"].rule()],
+    }
+    assert granted(objects, "Role") == {("ours", name): rules(Scope.OPERATOR)}
+    bound = {(b["kind"], b["roleRef"]["name"]) for b in of_kind(objects, "ClusterRoleBinding", "RoleBinding")}
+    assert bound == {("ClusterRoleBinding", name), ("RoleBinding", name)}
+
+
+def test_in_listed_namespaces_there_are_roles_only(helm4: Helm):
+    objects = helm4.render(NAMESPACES)
+    assert of_kind(objects, "ClusterRole", "ClusterRoleBinding") == []
+    assert granted(objects, "Role") == {
+        ("ours", "novita-operator"): rules(Scope.OPERATOR),
+        ("team-a", "novita-operator-resources"): rules(Scope.RESOURCES),
+        ("team-b", "novita-operator-resources"): rules(Scope.RESOURCES),
+    }
+    subject = {"kind": "ServiceAccount", "name": "novita-operator", "namespace": "ours"}
+    assert [binding["subjects"] for binding in of_kind(objects, "RoleBinding")] == [[subject]] * 3
+    assert [a for a in container(objects)["args"] if "namespace" in a] == ["--namespace=team-a", "--namespace=team-b"]
+
+
+def test_without_a_list_the_namespace_is_the_operators_own(helm4: Helm):
+    objects = helm4.render({**NAMESPACES, "watchNamespaces": []})
+    assert granted(objects, "Role")["ours", "novita-operator-resources"] == rules(Scope.RESOURCES)
+    assert "--namespace=ours" in container(objects)["args"]
+
+
+@pytest.mark.parametrize(
+    ("values", "view", "edit"),
+    [
+        ({}, {"view", "edit", "admin"}, {"edit", "admin"}),
+        ({"rbac": {"aggregateToEdit": False}}, {"view", "admin"}, {"admin"}),
+    ],
+)
+def test_peoples_rights_go_to_the_roles_that_the_values_name(
+    helm4: Helm, values: Values, view: set[str], edit: set[str]
+):
+    prefix = "rbac.authorization.k8s.io/aggregate-to-"
+    to = {
+        role["metadata"]["name"]: {
+            label.removeprefix(prefix) for label in role["metadata"]["labels"] if prefix in label
+        }
+        for role in of_kind(helm4.render(values), "ClusterRole")
+    }
+    assert to == {"novita-operator": set(), "novita-operator-view": view, "novita-operator-edit": edit}
+
+
+def test_the_crd_is_the_models_and_is_kept(helm4: Helm):
+    found = only(helm4.render({}), "CustomResourceDefinition")
+    metadata = found.pop("metadata")
+    assert found == {name: part for name, part in crd().items() if name != "metadata"}
+    assert metadata["name"] == "gpuinstances.gpu.novita.ai"
+    assert metadata["annotations"] == {
+        "argocd.argoproj.io/sync-options": "ServerSideApply=true",
+        "helm.sh/resource-policy": "keep",
+    }
+
+
+def test_the_crd_may_go_with_the_release_or_come_from_elsewhere(helm4: Helm):
+    annotations = only(helm4.render({"crds": {"keep": False}}), "CustomResourceDefinition")["metadata"]["annotations"]
+    assert "helm.sh/resource-policy" not in annotations
+    assert of_kind(helm4.render({"crds": {"enabled": False}}), "CustomResourceDefinition") == []
+
+
+@pytest.mark.parametrize("path", CI, ids=lambda path: path.stem)
+def test_deployment_service_budget_and_policy_select_the_operators_pods_and_not_the_tests(helm4: Helm, path: Path):
+    objects = helm4.render(load(path))
+    operator = only(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    (tested,) = (pod["metadata"]["labels"] for pod in of_kind(objects, "Pod"))
+    selectors = [only(objects, "Service")["spec"]["selector"]]
+    selectors += [o["spec"]["selector"]["matchLabels"] for o in of_kind(objects, "Deployment", "PodDisruptionBudget")]
+    selectors += [policy["spec"]["podSelector"]["matchLabels"] for policy in of_kind(objects, "NetworkPolicy")]
+    for selector in selectors:
+        assert selector.items() <= operator.items()
+        assert not selector.items() <= tested.items()
+
+
+def test_every_object_of_the_chart_bears_the_common_labels_and_annotations(helm4: Helm):
+    given = {**MONITORED, "dashboards": {"enabled": True}, "networkPolicy": {"enabled": True}}
+    common = {"commonLabels": {"team": "gpu"}, "commonAnnotations": {"owner": "gpu@example.com"}}
+    for found in helm4.render({**given, **common}, KNOWS_PROMETHEUS):
+        assert found["metadata"]["labels"]["team"] == "gpu", found["kind"]
+        assert found["metadata"]["annotations"]["owner"] == "gpu@example.com", found["kind"]
+        assert {"app.kubernetes.io/version", "helm.sh/chart"} <= found["metadata"]["labels"].keys()
+
+
+@pytest.mark.parametrize(
+    ("mode", "known", "rendered"),
+    [
+        ("skipIfMissing", True, 2),
+        ("skipIfMissing", False, 0),
+        ("failIfMissing", True, 2),
+        ("alwaysRender", True, 2),
+        ("alwaysRender", False, 2),
+    ],
+)
+def test_render_mode_decides_where_the_cluster_knows_no_prometheus(helm4: Helm, mode: str, known: bool, rendered: int):  # noqa: FBT001
+    values = {name: {"enabled": True, "renderMode": mode} for name in MONITORED}
+    objects = helm4.render(values, *([KNOWS_PROMETHEUS] if known else []))
+    assert len(of_kind(objects, "ServiceMonitor", "PrometheusRule")) == rendered
+
+
+@pytest.mark.parametrize("kind", ["serviceMonitor", "prometheusRule"])
+def test_what_must_not_be_missing_is_refused_with_what_to_do(helm4: Helm, kind: str):
+    said = helm4.refusal({kind: {"enabled": True, "renderMode": "failIfMissing"}})
+    assert "install the Prometheus operator's CRDs first" in said
+
+
+def test_every_alert_is_in_the_rule_but_those_that_are_disabled(helm4: Helm):
+    groups = load(CHART / "files" / "rules.yaml")["groups"]
+    first = groups[0]["rules"][0]["alert"]
+    whole = only(helm4.render(MONITORED, KNOWS_PROMETHEUS), "PrometheusRule")
+    assert whole["spec"]["groups"] == groups
+    disabled = {"prometheusRule": {"enabled": True, "disabledAlerts": [first]}}
+    less = only(helm4.render(disabled, KNOWS_PROMETHEUS), "PrometheusRule")
+    left = [rule.get("alert") for group in less["spec"]["groups"] for rule in group["rules"]]
+    assert left == [rule.get("alert") for group in groups for rule in group["rules"] if rule.get("alert") != first]
+
+
+def test_each_dashboard_is_a_config_map_that_holds_it_unchanged(helm4: Helm):
+    found: Object = {}
+    for config in of_kind(helm4.render({"dashboards": {"enabled": True}}), "ConfigMap"):
+        assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
+        found |= {name: json.loads(text) for name, text in config["data"].items()}
+    files = (CHART / "files" / "dashboards").glob("*.json")
+    assert found == {path.name: json.loads(path.read_text()) for path in files}
+    assert found
+
+
+@pytest.mark.parametrize(
+    ("image", "rendered"),
+    [
+        ({}, "ghcr.io/novita-gpu-operator/novita-gpu-operator:0.1.0"),
+        ({"registry": "registry.example:5000", "repository": "gpu", "tag": "1.2"}, "registry.example:5000/gpu:1.2"),
+        ({"repository": "gpu", "tag": "1.2", "digest": DIGEST}, f"ghcr.io/gpu@{DIGEST}"),
+    ],
+)
+def test_the_image_is_named_by_tag_or_by_digest(helm4: Helm, image: Values, rendered: str):
+    assert container(helm4.render({"image": image}))["image"] == rendered
+
+
+def test_without_leader_election_an_upgrade_stops_the_old_operator_first(helm4: Helm):
+    objects = helm4.render({"replicaCount": 1, "leaderElection": {"enabled": False}})
+    assert only(objects, "Deployment")["spec"]["strategy"] == {"type": "Recreate"}
+    assert "--leader-elect" not in container(objects)["args"]
+
+
+def test_the_chart_tells_artifact_hub_the_truth():
+    chart = load(CHART / "Chart.yaml")
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    told = {name.removeprefix("artifacthub.io/"): yaml.safe_load(text) for name, text in chart["annotations"].items()}
+    names = crd()["spec"]["names"]
+    assert (chart["version"], chart["appVersion"]) == (version, version)
+    assert told["images"][0]["image"].endswith(f":{version}")
+    assert [(c["kind"], c["name"]) for c in told["crds"]] == [(names["kind"], crd()["metadata"]["name"])]
+    assert {kind["kind"] for kind in told["changes"]} <= {
+        "added",
+        "changed",
+        "deprecated",
+        "removed",
+        "fixed",
+        "security",
+    }

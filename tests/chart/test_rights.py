@@ -1,0 +1,125 @@
+"""With Roles only, in its own and one more namespace: the operator's rights are enough, and none is surplus."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chart.helm import Helm, Object, Release, Values, of_kind, only
+from chart.pods import Pod
+from controlplane.plane import ControlPlane
+from leaks import check_cluster
+from novita_operator.cluster.rights import RIGHTS, Right, Scope
+from novita_simulator.client import Simulator
+from stage import BRISK, KEY, Cluster, OperatorProcess, eventually, install_crd
+
+pytestmark = [pytest.mark.server, pytest.mark.tools]
+
+
+def namespaces_only(novita: Simulator, *watched: str) -> Values:
+    settings = {**BRISK, "NOVITA_API_BASE_URL": novita.url}
+    return {"scope": "Namespace", "watchNamespaces": watched, "clusterId": "staging", "settings": settings}
+
+
+def test_a_machine_is_kept_through_uninstall_and_install(
+    plane: ControlPlane, helm3: Helm, novita: Simulator, namespace: str, tmp_path: Path
+):
+    other = f"{namespace}-other"
+    plane.kubectl("create", "namespace", other)
+    release, cluster = Release(helm3, plane, namespace), Cluster(plane, other)
+    values = namespaces_only(novita, namespace, other)
+    release.give_key(KEY)
+    release.install(values)
+    first = Pod(plane, release.get("deployment"), tmp_path).start("first.log").wait_ready()
+    cluster.apply("trainer")
+    cluster.wait("trainer", "Ready")
+    machine = cluster.status("trainer")["machineName"]
+    said = first.lines
+    release.run("uninstall")
+    first.kill()
+    assert novita.machine(machine).status == "running"
+    release.install(values)
+    second = Pod(plane, release.get("deployment"), tmp_path).start("second.log").wait_ready()
+    try:
+        cluster.patch("trainer", {"spec": {"powerState": "Stopped"}})
+        cluster.wait_reason("trainer", "Stopped")
+        assert novita.machine(machine).status == "exited"
+        cluster.delete("trainer")
+        assert len(novita.journal("create")) == 1
+    finally:
+        second.kill()
+    assert "orbidden" not in said + second.lines
+    check_cluster(plane.kubeconfig)
+
+
+def test_without_any_verb_of_any_rule_a_life_is_not_whole(
+    plane: ControlPlane, helm4: Helm, novita: Simulator, tmp_path: Path
+):
+    install_crd(plane)
+    verbs = [(right, verb) for right in RIGHTS for verb in right.verbs]
+
+    def is_missed(case: tuple[Right, str] | None) -> bool:
+        return misses(case, plane, helm4, novita, tmp_path)
+
+    assert not is_missed(None), "with all rights nothing is missed"
+    with ThreadPoolExecutor(4) as pool:
+        missed = list(pool.map(is_missed, verbs))
+    assert [case for case, is_needed in zip(verbs, missed, strict=True) if not is_needed] == []
+
+
+def misses(case: tuple[Right, str] | None, plane: ControlPlane, helm: Helm, novita: Simulator, folder: Path) -> bool:
+    """Whether an operator without this one verb is denied it in its life."""
+    namespace = f"rights-{secrets.token_hex(4)}"
+    objects = installed(helm, novita, namespace, of_the_cluster=case is not None and case[0].scope is Scope.CLUSTER)
+    for role in of_kind(objects, "Role", "ClusterRole"):
+        role["rules"] = [lessened(rule, case) for rule in role["rules"]]
+    plane.kubectl("create", "namespace", namespace)
+    granted = of_kind(objects, "ServiceAccount", "Secret", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+    plane.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all(granted))
+    operator = Pod(plane, only(objects, "Deployment"), folder / namespace).start()
+    denial = f'cannot {case[1]} resource "{case[0].resource}"' if case else "orbidden"
+    try:
+        return is_said(denial, operator, life(Cluster(plane, namespace)))
+    finally:
+        operator.kill()
+
+
+def installed(helm: Helm, novita: Simulator, namespace: str, *, of_the_cluster: bool) -> list[Object]:
+    """What the chart makes in a namespace of its own, with the key."""
+    key = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "novita-api-key", "namespace": namespace}}
+    values = {**namespaces_only(novita), "namespaceOverride": namespace, "log": {"format": "text"}}
+    scope = {"scope": "Cluster", "clusterId": ""} if of_the_cluster else {}
+    return helm.render({**values, **scope, "extraObjects": [{**key, "stringData": {"key": KEY}}]})
+
+
+def lessened(rule: Object, case: tuple[Right, str] | None) -> Object:
+    if case is None or rule != case[0].rule():
+        return rule
+    return {**rule, "verbs": [verb for verb in rule["verbs"] if verb != case[1]]}
+
+
+def life(cluster: Cluster) -> Iterator[Callable[[], bool]]:
+    """All that the operator has rights for, step by step; each is over when its look says so."""
+
+    def has_come_to(reason: str) -> Callable[[], bool]:
+        return lambda: cluster.condition("trainer").get("reason") == reason
+
+    cluster.apply("trainer", deletionPolicy="Retain")
+    yield has_come_to("Running")
+    for power in ("Stopped", "Running", "Stopped"):  # the second stop is an Event's repeat
+        cluster.patch("trainer", {"spec": {"powerState": power}})
+        yield has_come_to(power)
+    cluster.kubectl("delete", "gpui", "trainer", "--wait=false")
+    yield lambda: not cluster.names()
+
+
+def is_said(words: str, operator: OperatorProcess, steps: Iterator[Callable[[], bool]]) -> bool:
+    """Whether the operator says so before the last step is over."""
+    for is_over in steps:
+        eventually(lambda: words in operator.lines or is_over(), f"{words}, or the next step; {operator.lines[-2000:]}")  # noqa: B023
+        if words in operator.lines:
+            return True
+    return False
