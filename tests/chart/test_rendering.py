@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chart.helm import CHART, CI, KNOWS_PROMETHEUS, ROOT, Helm, Object, Values, load, of_kind, only
+from chart.helm import CHART, CI, KNOWS_PROMETHEUS, RELEASE, ROOT, Helm, Object, Values, load, of_kind, only
 from novita_operator.cluster.rights import PEOPLE, RIGHTS, Scope
 from novita_operator.model.crd import crd
 
 pytestmark = pytest.mark.tools
 
 NAMESPACES: Values = {"scope": "Namespace", "watchNamespaces": ["team-a", "team-b"], "clusterId": "staging"}
+AGGREGATE = "rbac.authorization.k8s.io/aggregate-to-"
 DIGEST = f"sha256:{'0' * 64}"
 MONITORED: Values = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
 
@@ -70,24 +71,25 @@ def test_without_a_list_the_namespace_is_the_operators_own(helm4: Helm):
     assert "--namespace=ours" in container(objects)["args"]
 
 
-@pytest.mark.parametrize(
-    ("values", "view", "edit"),
-    [
-        ({}, {"view", "edit", "admin"}, {"edit", "admin"}),
-        ({"rbac": {"aggregateToEdit": False}}, {"view", "admin"}, {"admin"}),
-    ],
-)
-def test_peoples_rights_go_to_the_roles_that_the_values_name(
-    helm4: Helm, values: Values, view: set[str], edit: set[str]
-):
-    prefix = "rbac.authorization.k8s.io/aggregate-to-"
-    to = {
-        role["metadata"]["name"]: {
-            label.removeprefix(prefix) for label in role["metadata"]["labels"] if prefix in label
-        }
-        for role in of_kind(helm4.render(values), "ClusterRole")
-    }
-    assert to == {"novita-operator": set(), "novita-operator-view": view, "novita-operator-edit": edit}
+def test_people_get_the_rights_that_the_manifests_give_them(helm4: Helm):
+    (manifests,) = (ROOT / "manifests").glob("*/rbac_users.yaml")
+    chart = [role for role in of_kind(helm4.render({}), "ClusterRole") if role["metadata"]["name"] != RELEASE]
+    assert sorted(map(peoples, chart)) == sorted(map(peoples, yaml.safe_load_all(manifests.read_text())))
+
+
+def test_what_is_not_aggregated_is_in_no_role_of_kubernetes(helm4: Helm):
+    rendered = helm4.render({"rbac": {"aggregateToEdit": False}})
+    assert AGGREGATE + "edit" not in {label for role in rendered for label in role["metadata"]["labels"]}
+    assert [to for _, to, _ in map(peoples, of_kind(rendered, "ClusterRole"))] == [["admin"], ["admin", "view"], []]
+
+
+def peoples(role: Object) -> tuple[str, list[str], list[Object]]:
+    """A role's name, the roles of Kubernetes that it is added to, and its rules."""
+    labels = role["metadata"]["labels"]
+    to = sorted(
+        label.removeprefix(AGGREGATE) for label, value in labels.items() if AGGREGATE in label and value == "true"
+    )
+    return role["metadata"]["name"], to, role["rules"]
 
 
 def test_the_crd_is_the_models_and_is_kept(helm4: Helm):
