@@ -11,10 +11,10 @@ from typing import NamedTuple
 import pytest
 
 from chart.helm import RELEASE, Helm, Object, Release
-from chart.pods import Pod
 from controlplane.plane import ControlPlane
 from leaks import FED, check_cluster
 from novita_simulator.client import Simulator
+from pods import Pod
 from stage import BRISK, KEY, Cluster, OperatorProcess, eventually
 
 pytestmark = [pytest.mark.server, pytest.mark.tools]
@@ -38,7 +38,7 @@ def installed(
     release = Release(helm4, plane, "operators")
     release.give_key(KEY)
     release.install({"settings": {**BRISK, "NOVITA_API_BASE_URL": novita.url}})
-    pod = Pod(plane, release.get("deployment"), tmp_path_factory.mktemp("pod"))
+    pod = Pod(plane, release.namespace, release.get("deployment"), tmp_path_factory.mktemp("pod"))
     operator = pod.start()
     yield Installed(release, pod, operator.wait_ready())
     operator.kill()
