@@ -24,6 +24,11 @@ _DURATION = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)?$"
 _OF_THE_CHART = {"NOVITA_API_KEY", "NOVITA_API_KEY_FILE", "NOVITA_OPERATOR_NAMESPACE", "NOVITA_OPERATOR_CLUSTER_ID"}
 """Settings that the chart makes from other values."""
 
+_OF_A_PARENT = {
+    "global": {"description": "Values of a chart that this one is a part of.", "type": "object"},
+    "enabled": {"description": "Condition of a chart that this one is a part of.", "type": "boolean"},
+}
+
 
 class UndocumentedError(Exception):
     """A value has no comment."""
@@ -55,7 +60,7 @@ def schema_json(values_yaml: str) -> str:
         for name in value.path[:-1]:
             place = place["properties"].setdefault(name, _group())
         place["properties"][value.path[-1]] = {"description": value.description, **value.schema}
-    root["properties"]["global"] = {"description": "Values of a chart that this one is a part of.", "type": "object"}
+    root["properties"] |= _OF_A_PARENT
     head = {"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"settings": _settings()}}
     return json.dumps({**head, **root}, indent=2) + "\n"
 

@@ -42,7 +42,7 @@ def test_a_wrong_value_is_refused_and_the_message_names_it(helm: Helm, case: str
 
 
 def test_values_of_a_parent_chart_are_let_pass(helm: Helm):
-    assert helm.render({"global": {"imageRegistry": "registry.example"}})
+    assert helm.render({"global": {"imageRegistry": "registry.example"}, "enabled": True})
 
 
 @pytest.mark.parametrize("path", CI, ids=lambda path: path.stem)
