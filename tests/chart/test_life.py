@@ -40,8 +40,10 @@ def installed(
     release.install({"settings": {**BRISK, "NOVITA_API_BASE_URL": novita.url}})
     pod = Pod(plane, release.namespace, release.get("deployment"), tmp_path_factory.mktemp("pod"))
     operator = pod.start()
-    yield Installed(release, pod, operator.wait_ready())
-    operator.kill()
+    try:
+        yield Installed(release, pod, operator.wait_ready())
+    finally:
+        operator.kill()
     check_cluster(plane.kubeconfig)
 
 
@@ -50,12 +52,10 @@ def cluster(plane: ControlPlane, namespace: str) -> Iterator[Cluster]:
     """A namespace for resources; none is left in it."""
     cluster = Cluster(plane, namespace)
     yield cluster
-    for name in cluster.names():
-        cluster.delete(name)
+    cluster.kubectl("delete", "gpui", "--all", "--ignore-not-found", "--timeout=30s")
 
 
 def test_a_resource_of_any_namespace_lives_and_dies(installed: Installed, cluster: Cluster, novita: Simulator):
-    assert installed.operator.metric("novita_operator_leader") == 1
     cluster.apply("trainer")
     cluster.wait("trainer", "Running")
     name = cluster.status("trainer")["machineName"]
@@ -64,6 +64,7 @@ def test_a_resource_of_any_namespace_lives_and_dies(installed: Installed, cluste
     assert novita.machine(name).status == "exited"
     cluster.delete("trainer")
     assert name not in {machine.name for machine in novita.machines() if machine.status != "removed"}
+    assert installed.operator.metric("novita_operator_leader") == 1
     assert "orbidden" not in installed.operator.lines
 
 
