@@ -1,6 +1,7 @@
 """What the chart renders, for the values that decide about it."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -107,6 +108,14 @@ def test_the_crd_may_go_with_the_release_or_come_from_elsewhere(helm4: Helm):
     annotations = only(helm4.render({"crds": {"keep": False}}), "CustomResourceDefinition")["metadata"]["annotations"]
     assert "helm.sh/resource-policy" not in annotations
     assert of_kind(helm4.render({"crds": {"enabled": False}}), "CustomResourceDefinition") == []
+
+
+def test_names_that_look_like_numbers_stay_names(helm4: Helm):
+    names = {"fullnameOverride": "1", "nameOverride": "2", "namespaceOverride": "3", "serviceAccount": {"name": "4"}}
+    objects = helm4.render({**names, "credentials": {"existingSecret": "5", "key": "6"}})
+    text = yaml.safe_dump([found for found in objects if found["kind"] != "CustomResourceDefinition"])
+    assert re.findall(r"^.*(?:name|Name|namespace|key|value|instance): \d+$", text, re.MULTILINE) == []
+    assert {f"'{number}'" for number in range(1, 7)} <= set(re.findall(r"'\d'", text))
 
 
 @pytest.mark.parametrize("path", CI, ids=lambda path: path.stem)

@@ -24,8 +24,8 @@
 
 {{- /* What Deployment and Service select by; it never changes. */ -}}
 {{- define "novita-operator.selector" -}}
-app.kubernetes.io/name: {{ include "novita-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "novita-operator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "novita-operator.labels" -}}
@@ -39,9 +39,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- /* Takes a dict: root; optional: name, namespace (`""` for none), labels, annotations. */ -}}
 {{- define "novita-operator.metadata" -}}
-name: {{ .name | default (include "novita-operator.fullname" .root) }}
+name: {{ .name | default (include "novita-operator.fullname" .root) | quote }}
 {{- with hasKey . "namespace" | ternary .namespace (include "novita-operator.namespace" .root) }}
-namespace: {{ . }}
+namespace: {{ quote . }}
 {{- end }}
 labels:
   {{- mustMergeOverwrite (dict) .root.Values.commonLabels (include "novita-operator.labels" .root | fromYaml) (.labels | default dict) | toYaml | nindent 2 }}

@@ -7,7 +7,7 @@ metadata:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
-  serviceAccountName: {{ include "novita-operator.account" . }}
+  serviceAccountName: {{ include "novita-operator.account" . | quote }}
   automountServiceAccountToken: true
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
@@ -30,10 +30,10 @@ spec:
   volumes:
     - name: key
       secret:
-        secretName: {{ .Values.credentials.existingSecret }}
+        secretName: {{ .Values.credentials.existingSecret | quote }}
         defaultMode: 0440
         items:
-          - key: {{ .Values.credentials.key }}
+          - key: {{ .Values.credentials.key | quote }}
             path: key
     - name: tmp
       emptyDir:
@@ -78,7 +78,7 @@ env:
   - name: NOVITA_API_KEY_FILE
     value: /run/secrets/novita/key
   - name: NOVITA_OPERATOR_NAMESPACE
-    value: {{ include "novita-operator.namespace" . }}
+    value: {{ include "novita-operator.namespace" . | quote }}
   {{- with .Values.clusterId }}
   - name: NOVITA_OPERATOR_CLUSTER_ID
     value: {{ quote . }}
