@@ -1,5 +1,4 @@
-"""Prints every generated file from the one place that knows: settings, metrics, the CRD, the rights, the chart's values,
-Argo CD's scripts.
+"""Prints every generated file from the one place that knows: metrics, settings, CRD, rights, values, Argo CD's scripts.
 
 `python docs/generate.py` writes them, `--check` only names those that are stale (exit code 1).
 """
