@@ -135,15 +135,17 @@ class Cluster:
         kept = ("annotations", "finalizers") if finalizers else ("annotations",)
         metadata: Json = {"namespace": "default", "name": name, "uid": _uid(self._uids), "generation": 1}
         metadata |= {part: old["metadata"][part] for part in kept if part in old["metadata"]}
-        self._inherit(json.loads(metadata.get("annotations", {}).get(CLAIM_ANNOTATION, "{}")))
+        claim = json.loads(metadata.get("annotations", {}).get(CLAIM_ANNOTATION, "{}"))
+        if claim.get("machine", "").startswith(f"default-{name}-"):
+            self._inherit(claim)
         self._put(name, {"metadata": metadata, "spec": old["spec"], "status": old["status"] if status else {}})
         self._changed(body["metadata"]["uid"])
 
     def _inherit(self, claim: Json) -> None:
-        """By the text itself: its UID, and the one whose machine it names."""
+        """By the text itself, which is no copy of another object's: its UID, and the one whose machine it names."""
         newest = _uid(self._uids)
         for uid in map(_uid, range(1, self._uids)):
-            if claim and (claim["uid"] == uid or name_part(uid) in claim["machine"]):
+            if claim["uid"] == uid or name_part(uid) in claim["machine"]:
                 self._heirs[uid] = newest
 
     def _before(self, name: str, how_far_back: int) -> Json:
