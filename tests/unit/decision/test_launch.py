@@ -140,6 +140,20 @@ ANOTHER = Decision(Rest(), Reason.DUPLICATE, "Another machine with this resource
             id="and when it is absent as well, the next launch may follow",
         ),
         pytest.param(
+            situation(instance(claim=claim(), status={"launches": 2}), proved_gone=NAME, market=market()),
+            launches(3),
+            id="a later launch of which status tells no name is looked for no further",
+        ),
+        pytest.param(
+            situation(
+                instance(claim=claim(launch=2), status=recorded(machineName=OTHER_NAME, launches=2)),
+                proved_gone=NAME,
+                market=market(),
+            ),
+            launches(3),
+            id="status that tells of the claim's own launch tells of no later one",
+        ),
+        pytest.param(
             situation(GONE, proved_gone=NAME, trace_seen=BOOT - 0.5, market=market()),
             WAITS_FOR_LIST,
             id="a claim that came after the list may have been put back over a later one",
@@ -320,3 +334,11 @@ def test_without_any_list_nothing_is_launched() -> None:
 
 def test_a_shelf_is_one_product_in_one_region_in_one_mode_and_size() -> None:
     assert OFFER.shelf == Shelf("4090.16c62g", "us-ca-6", BillingMode.SPOT, 1)
+
+
+@pytest.mark.parametrize(
+    ("launch", "told", "is_overtaken"), [(1, 2, True), (2, 2, False), (3, 2, False), (0, None, False), (1, None, False)]
+)
+def test_a_claim_is_overtaken_by_a_later_launch(launch: int, told: int | None, *, is_overtaken: bool) -> None:
+    s = situation(instance(status={} if told is None else {"launches": told}))
+    assert s.is_overtaken(claim(launch=launch)) is is_overtaken

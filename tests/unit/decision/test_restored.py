@@ -352,3 +352,8 @@ def test_one_life_is_as_good_as_another_only_while_no_claim_says_which() -> None
     assert len(adopted().lives) == 2
     assert len(instance(claim=claim(), status=recorded(machineName=EARLIER_NAME)).lives) == 1
     assert instance().uid == UID
+
+
+def test_with_a_claim_of_its_own_an_object_has_the_lives_that_it_tells_of() -> None:
+    s = situation(instance(claim=claim()), remembered=ADOPTED_CLAIM)
+    assert s.lives == s.instance.lives
