@@ -59,6 +59,7 @@ def pages() -> dict[str, str]:
         "docs/reference/settings.md": _settings(),
         "manifests/argocd/argocd-cm.yaml": argocd_cm(ARGOCD / "resource_customizations"),
         "manifests/crds/gpu.novita.ai_gpuinstances.yaml": crd_yaml(),
+        "manifests/cluster-install/rbac_users.yaml": rights.people_yaml(),
         **{f"manifests/{part}/rbac.yaml": text for part, text in rights.parts().items()},
         "manifests/components/prometheus/prometheusrule.yaml": _prometheus_rule(),
         **{f"{folder}/{name}.json": board.board() for name, board in BOARDS.items() for folder in DASHBOARDS},

@@ -96,6 +96,12 @@ def parts() -> dict[str, str]:
     }
 
 
+def people_yaml() -> str:
+    """Roles that Kubernetes adds to its own roles view, edit and admin of each namespace."""
+    stronger = {"view": ("view", "edit", "admin"), "edit": ("edit", "admin")}
+    return _text([_aggregated(role, right, stronger[role]) for role, right in PEOPLE.items()])
+
+
 def rules_yaml() -> str:
     """The rules alone, by scope and for people: what the chart makes its roles of."""
     rules = {str(scope): [right.rule() for right in RIGHTS if right.scope is scope] for scope in Scope}
@@ -115,6 +121,11 @@ def _granted(kind: str, metadata: Manifest, subject: Manifest, scopes: Sequence[
         _manifest(kind, metadata, rules=rules),
         _manifest(f"{kind}Binding", metadata, roleRef=role, subjects=[subject]),
     ]
+
+
+def _aggregated(name: str, right: Right, roles: Sequence[str]) -> Manifest:
+    labels = {f"{_RBAC}/aggregate-to-{role}": "true" for role in roles}
+    return _manifest("ClusterRole", {"name": f"{NAME}-{name}", "labels": labels}, rules=[right.rule()])
 
 
 def _manifest(kind: str, metadata: Manifest, **content: object) -> Manifest:
