@@ -135,18 +135,19 @@ class Cluster:
         kept = ("annotations", "finalizers") if finalizers else ("annotations",)
         metadata: Json = {"namespace": "default", "name": name, "uid": _uid(self._uids), "generation": 1}
         metadata |= {part: old["metadata"][part] for part in kept if part in old["metadata"]}
-        claim = json.loads(metadata.get("annotations", {}).get(CLAIM_ANNOTATION, "{}"))
-        if claim.get("machine", "").startswith(f"default-{name}-"):
-            self._inherit(claim)
-        self._put(name, {"metadata": metadata, "spec": old["spec"], "status": old["status"] if status else {}})
+        restored = {"metadata": metadata, "spec": old["spec"], "status": old.get("status", {}) if status else {}}
+        self._inherit(name, restored)
+        self._put(name, restored)
         self._changed(body["metadata"]["uid"])
 
-    def _inherit(self, claim: Json) -> None:
-        """By the text itself, which is no copy of another object's: its UID, and the one whose machine it names."""
-        newest = _uid(self._uids)
+    def _inherit(self, name: str, body: Json) -> None:
+        """By the texts themselves, unless they are copies of another object's: what claim and status tell of."""
+        claim = json.loads(body["metadata"].get("annotations", {}).get(CLAIM_ANNOTATION, "{}"))
+        machines = [claim.get("machine", ""), body["status"].get("machineName", "")]
+        mine = [machine for machine in machines if machine.startswith(f"default-{name}-")]
         for uid in map(_uid, range(1, self._uids)):
-            if claim["uid"] == uid or name_part(uid) in claim["machine"]:
-                self._heirs[uid] = newest
+            if (claim.get("uid") == uid and machines[0] in mine) or any(name_part(uid) in each for each in mine):
+                self._heirs[uid] = _uid(self._uids)
 
     def _before(self, name: str, how_far_back: int) -> Json:
         """An earlier version of the object of that name, under its present UID."""

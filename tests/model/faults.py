@@ -13,6 +13,7 @@ from novita_operator.cloud.errors import CloudError, NotDone, NotSent, Unknown
 from novita_operator.cloud.wire import Page
 from novita_operator.cluster.errors import Conflict, Unreachable
 from novita_operator.cluster.instances import Instances, Version
+from novita_operator.control import orphans
 from novita_operator.control.act import Hands
 from novita_operator.control.launch import Launcher
 from novita_operator.control.orphans import Sweep
@@ -220,17 +221,21 @@ def _any_claim(self: GpuInstance) -> Claim | None:
     return None if text is None else Claim.model_validate_json(text).model_copy(update={"uid": self.uid})
 
 
-async def _nobody_inherits(*_: object) -> bool:
-    return False
-
-
 async def _objects_before_machines(self: Sweep) -> tuple[Orphan, ...]:
     living = await self._instances.versions(None)
     fleet = Fleet.of(await self._cloud.machines(), cluster_id=self._cluster_id, begun=0)
     return judge(fleet, living, (), await self._retained.ids())
 
 
+def _sweep_out_of_order(patch: pytest.MonkeyPatch) -> None:
+    """The second look before a delete would mend it."""
+    patch.setattr(Sweep, "look", _objects_before_machines)
+    patch.setattr(orphans, "_is_inherited", lambda *_: False)
+
+
 def _sweep_from_memory(patch: pytest.MonkeyPatch) -> None:
+    """As above."""
+    patch.setattr(orphans, "_is_inherited", lambda *_: False)
     born = Process.__init__
 
     def faulty(self: Process, *args: Any) -> None:
@@ -287,7 +292,7 @@ FAULTS: Mapping[str, Fault] = {
     "a restored object's claim counts for nothing": _instead(
         GpuInstance, "restored_claim", None, _DOUBLE, _LEFT, Finding.WRONGED, Finding.UNREST
     ),
-    "a sweep that does not ask for the heir": _instead(Sweep, "_has_heir", _nobody_inherits, Finding.WRONGED),
-    "a sweep that reads objects before machines": _instead(Sweep, "look", _objects_before_machines, Finding.WRONGED),
+    "a sweep that does not ask for the heir": _instead(orphans, "_is_inherited", lambda *_: False, Finding.WRONGED),
+    "a sweep that reads objects before machines": Fault(_sweep_out_of_order, frozenset({Finding.WRONGED})),
     "a sweep that reads from memory": Fault(_sweep_from_memory, frozenset({Finding.WRONGED})),
 }

@@ -54,17 +54,19 @@ class Sweep:
             living.update(await self._instances.versions(namespace))
         owners = {Owner(version.namespace, version.name) for version in living.values()}
         judged = judge(fleet, living, self._namespaces, await self._retained.ids())
-        return tuple([o for o in judged if o.mark.owner not in owners or not await self._has_heir(o)])
+        lives = {owner: await self._lives(owner) for owner in {orphan.mark.owner for orphan in judged} & owners}
+        return tuple(
+            orphan for orphan in judged if not _is_inherited(orphan, lives.get(orphan.mark.owner, frozenset()))
+        )
 
-    async def _has_heir(self, orphan: Orphan) -> bool:
-        """Whether an object was restored under the same name, and counts the machine as its own."""
+    async def _lives(self, owner: Owner) -> frozenset[str] | None:
+        """Those of the object that bears the name now, none if it is gone; None if it cannot be understood."""
         try:
-            heir = await self._instances.read(*orphan.mark.owner)
+            return (await self._instances.read(*owner)).lives
         except Gone:
-            return False
+            return frozenset()
         except Unreadable:
-            return True  # it may
-        return orphan.machine.is_of(heir.owner, heir.lives)
+            return None
 
     async def run(self, recorder: Recorder, *, interval: float, deletes: bool, fence: Fence) -> None:
         """Sweep every `interval` seconds until cancelled; `found` is what the last sweep saw, None if it could not."""
@@ -83,7 +85,7 @@ class Sweep:
         left = MOST_PER_PASS if deletes else 0
         for orphan in orphans:
             machine, mark = orphan.machine, orphan.mark
-            if left > 0 and await self._has_heir(orphan):
+            if left > 0 and _is_inherited(orphan, await self._lives(mark.owner)):
                 continue
             is_deleted = left > 0 and await self._delete(machine.id, fence)
             left -= is_deleted
@@ -103,3 +105,8 @@ class Sweep:
             return isinstance(error, Unknown)
         metrics.ORPHANS_DELETED.inc()
         return True
+
+
+def _is_inherited(orphan: Orphan, lives: frozenset[str] | None) -> bool:
+    """Whether an object was restored under the same name, and counts the machine as its own, or may do so."""
+    return lives is None or orphan.machine.is_of(orphan.mark.owner, lives)
