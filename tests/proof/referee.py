@@ -74,6 +74,7 @@ class Referee:
         ledger, journal = self._world.novita.ledger(), self._world.novita.journal()
         scene = self.scene()
         counts["machines created"] = sum(bool(e.mark) for e in ledger.entries)
+        names = {e.id: e.mark.split("/")[2] for e in ledger.entries if e.mark}
         found = doubles(ledger.entries, self._cluster_id)
         for asked in journal:
             counts[f"calls: {asked.operation}"] += 1
@@ -82,7 +83,8 @@ class Referee:
             if asked.machine_id in self._novita.seen:
                 found.append(f"{asked.operation} of the foreign machine {self._novita.seen[asked.machine_id]}")
             if asked.operation == "delete" and asked.machine_id in scene.retained and asked.is_applied:
-                found.append(f"the retained machine {asked.machine_id} was deleted")
+                was_late = asked.at < self._users.retained_at.get(names[asked.machine_id], 0)
+                found += [] if was_late else [f"the retained machine {asked.machine_id} was deleted"]
         there = {machine.id: machine.status for machine in scene.machines}
         for stranger, name in self._novita.strangers.items():
             if there.get(stranger) != "running":

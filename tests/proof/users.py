@@ -6,6 +6,7 @@ tears the finalizer off an object that has a machine and deletes it.
 
 import json
 import random
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -33,6 +34,7 @@ class Users:
         """`later` puts a deed on the script, so many seconds from now."""
         self.lived: set[str] = set()
         self.let_go: set[str] = set()
+        self.retained_at: dict[str, float] = {}
         self._cluster = cluster
         self._novita = novita
         self._cluster_id = cluster_id
@@ -131,7 +133,8 @@ class Users:
         return self._merge(deed.name, {"spec": {"startup": {"timeoutSeconds": dice.randint(30, 9999)}}})
 
     def retain(self, deed: Deed, _: random.Random) -> str:
-        """Also of an object that is being deleted."""
+        """Also of an object that is being deleted: its machine may be gone by then."""
+        self.retained_at[deed.name] = time.time()
         return self._merge(deed.name, {"spec": {"deletionPolicy": "Retain"}})
 
     def _annotate(self, name: str, annotations: Mapping[str, str | None]) -> str:
