@@ -75,6 +75,7 @@ async def test_other_clusters_unwatched_namespaces_foreign_and_retained_machines
     orphaned(still_novita, namespace, "theirs", cluster_id="another-cluster")
     orphaned(still_novita, "unwatched", "elsewhere")
     kept = orphaned(still_novita, namespace, "kept")
+    plane.kubectl("delete", "configmap", "novita-operator-retained", "-n", HOME, "--ignore-not-found")
     plane.kubectl("create", "configmap", "novita-operator-retained", "-n", HOME, f"--from-literal={kept}=it")
     try:
         found = {each.machine.id: each.is_retained for each in await parts.sweep.look()}

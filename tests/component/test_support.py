@@ -77,6 +77,19 @@ def test_rights_in_listed_namespaces_are_enough_for_them_and_for_no_other(
     assert b"whoever runs this may not: get gpuinstances; list gpuinstances; watch gpuinstances" in told.stdout
 
 
+@pytest.mark.usefixtures("crd")
+def test_whose_cluster_id_is_given_needs_no_right_beyond_its_namespaces(
+    plane: ControlPlane, namespace: str, home: str, novita: Simulator
+) -> None:
+    roles = install_account(plane, home, watched=(namespace,))
+    plane.kubectl("delete", "clusterrolebinding", f"operator-{home}")
+    asked = ("check", "--namespace", namespace)
+    told = answer(roles, novita, home, *asked, NOVITA_OPERATOR_CLUSTER_ID="production-team-a")
+    assert (told.returncode, verdicts(told)) == (0, WELL | {"cluster id": "warning"})
+    told = answer(roles, novita, home, *asked)
+    assert verdicts(told)["rights"] == "FAILED"
+
+
 def test_a_key_that_novita_does_not_accept_is_told_from_a_novita_that_does_not_answer(
     account: Path, novita: Simulator, home: str
 ) -> None:

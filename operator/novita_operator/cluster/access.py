@@ -1,22 +1,23 @@
 """What the one who asks may do, compared with the table of rights. Everybody who has logged in may ask that."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
 from novita_operator.cluster.connection import Connection
-from novita_operator.cluster.rights import RIGHTS, Scope
+from novita_operator.cluster.rights import Right, Scope
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-async def missing(connection: Connection, *, watched: Sequence[str], home: str) -> list[str]:
-    """What may not be done of what the operator needs, for people; `home` is its own namespace, no `watched` means all.
+async def missing(connection: Connection, rights: Iterable[Right], *, watched: Sequence[str], home: str) -> list[str]:
+    """Which of these rights are not given, for people; `home` is the operator's own namespace, no `watched` means all.
 
     Raises:
         ClusterError: it is not known.
     """
-    return [str(asked) for asked in _questions(watched, home) if not await _is_allowed(connection, asked)]
+    questions = _questions(rights, watched, home)
+    return [str(asked) for asked in questions if not await _is_allowed(connection, asked)]
 
 
 class Question(NamedTuple):
@@ -34,9 +35,9 @@ class Question(NamedTuple):
         return f"{self.verb} {what}" + (f" in {self.namespace}" if self.namespace else "")
 
 
-def _questions(watched: Sequence[str], home: str) -> Iterator[Question]:
+def _questions(rights: Iterable[Right], watched: Sequence[str], home: str) -> Iterator[Question]:
     places = {Scope.CLUSTER: [""], Scope.RESOURCES: list(watched) or [""], Scope.OPERATOR: [home]}
-    for right in RIGHTS:
+    for right in rights:
         resource, _, subresource = right.resource.partition("/")
         for namespace, verb, name in product(places[right.scope], right.verbs, right.names or ("",)):
             yield Question(namespace, verb, right.group, resource, subresource, name)

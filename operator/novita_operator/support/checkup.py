@@ -12,6 +12,7 @@ from novita_operator.cluster.access import missing
 from novita_operator.cluster.connection import Connection
 from novita_operator.cluster.errors import ClusterError, Gone
 from novita_operator.cluster.identity import cluster_id
+from novita_operator.cluster.rights import RIGHTS, Scope
 from novita_operator.cluster.schema import served_schema
 from novita_operator.model.crd import CRD_NAME, schema
 from novita_operator.model.machine import Machine
@@ -95,8 +96,10 @@ class Checkup:
         return Finding("CRD", Verdict.OK, "served, with the schema of this operator")
 
     async def _rights(self) -> Finding:
+        """Whose cluster id is given need not read it; Roles alone could not allow it."""
+        needed = [right for right in RIGHTS if not (self.given_id and right.scope is Scope.CLUSTER)]
         try:
-            lacking = await missing(self.connection, watched=self.namespaces, home=self.home)
+            lacking = await missing(self.connection, needed, watched=self.namespaces, home=self.home)
         except ClusterError as error:
             return Finding("rights", Verdict.UNKNOWN, str(error), "Everybody who has logged in may ask for their own.")
         if lacking:
