@@ -324,6 +324,14 @@ def test_a_machine_that_was_taken_over_is_the_object_s_own(s: Situation, action:
         ),
         pytest.param(
             situation(
+                restored(deletionTimestamp=NOW, status=recorded(machineName=EARLIER_NAME)),
+                kin=Kin(BOOT - 1, is_shown=False),
+            ),
+            ReadAlone(EARLIER_NAME, None, BOOT - 1),
+            id="though the status came back too",
+        ),
+        pytest.param(
+            situation(
                 restored(deletionTimestamp=NOW),
                 alone=NONE_THERE,
                 is_newborn=False,
