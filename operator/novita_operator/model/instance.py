@@ -121,8 +121,8 @@ class GpuInstance(Wire):
     def lives(self) -> frozenset[str]:
         """The `name_part` of each UID under which it may have launched what it has.
 
-        That is its own, that in the claim, those of the machines that claim and status name. Status counts beside a claim:
-        where somebody changed the claim of an object that took a machine over, the machine would else be nobody's.
+        That is its own, that in the claim, and those of the machines that claim and status name. Status counts beside a
+        claim: if somebody changed the claim of an object that took a machine over, that machine would else be nobody's.
         """
         claim = self.written_claim
         uids = (self.uid, claim.uid) if claim is not None else (self.uid,)
