@@ -224,6 +224,26 @@ async def test_a_copy_under_another_name_launches_its_own_at_once_and_leaves_the
     assert (len(still_novita.journal("create")), still_novita.journal("delete")) == (2, [])
 
 
+async def test_a_retained_machine_that_a_restored_object_took_over_is_retained_no_more(
+    cluster: Cluster, still_novita: Simulator, start_parts: StartParts
+) -> None:
+    """Else the sweep would keep silent about it, should that object go without its machine."""
+    await launched(cluster, start_parts)
+    cluster.patch("trainer", {"spec": {"deletionPolicy": "Retain"}})
+    saved = backup(cluster)
+    cluster.kubectl("delete", "gpui", "trainer", "--wait=false")
+    parts = await start_parts()
+    await parts.learn()
+    await parts.see()
+    assert [orphan.is_retained for orphan in await parts.sweep.look()] == [True]
+    restore(cluster, saved)
+    await settled(parts)
+    assert await parts.sweep.look() == ()
+    destroy(cluster)
+    assert [orphan.is_retained for orphan in await parts.sweep.look()] == [False]
+    assert (len(still_novita.journal("create")), still_novita.journal("delete")) == (1, [])
+
+
 async def test_a_machine_without_a_claim_that_speaks_of_it_is_an_orphan(
     cluster: Cluster, still_novita: Simulator, start_parts: StartParts
 ) -> None:

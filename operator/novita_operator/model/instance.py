@@ -126,7 +126,7 @@ class GpuInstance(Wire):
         """
         claim = self.written_claim
         uids = (self.uid, claim.uid) if claim is not None else (self.uid,)
-        told = (claim and claim.machine, self.status.machine_name)
+        told = (claim.machine if claim is not None else None, self.status.machine_name)
         earlier = (life_in(machine, *self.owner) for machine in told if machine is not None)
         return frozenset(map(name_part, uids)) | frozenset(filter(None, earlier))
 
