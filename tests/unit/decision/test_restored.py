@@ -111,6 +111,12 @@ def test_its_retries_were_those_of_another_generation() -> None:
     )
 
 
+def test_it_was_not_launched_in_time_to_come_whatever_the_clock_of_the_backup_said() -> None:
+    """Else it would be too early for a retry, and for a startup timeout, until then."""
+    ahead = restored(claim(uid=EARLIER_UID, machine=EARLIER_NAME, at=NOW + timedelta(days=300)))
+    assert claimed(situation(ahead, fleet=fleet(LEFT))).at == NOW
+
+
 @pytest.mark.parametrize(
     ("subject", "left"),
     [
