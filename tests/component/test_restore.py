@@ -122,7 +122,11 @@ def test_a_restore_into_a_new_cluster_that_bears_the_old_one_s_id_takes_the_mach
     moved = Cluster(second_plane, cluster.namespace)
     second_plane.kubectl("create", "namespace", moved.namespace)
     restore(moved, backup(cluster))
-    settings = {"NOVITA_OPERATOR_CLUSTER_ID": old_id, "NOVITA_OPERATOR_ORPHAN_POLICY": "Delete"}
+    settings = {
+        "NOVITA_OPERATOR_CLUSTER_ID": old_id,
+        "NOVITA_OPERATOR_ORPHAN_POLICY": "Delete",
+        "NOVITA_OPERATOR_NAMESPACE": moved.namespace,
+    }
     account = install_account(second_plane, moved.namespace)
     with operator(tmp_path / "moved.log", account, novita.url, settings, "--namespace", moved.namespace) as second:
         moved.wait("trainer", "Ready")
