@@ -209,8 +209,8 @@ class Settings(BaseModel):
 
     def shown(self) -> dict[str, str]:
         """Every setting as it stands, by the name of its variable; a key is not shown."""
-        fields = type(self).model_fields.items()
-        return {str(field.alias): str(getattr(self, name) or "") for name, field in fields}
+        values = {str(field.alias): getattr(self, name) for name, field in type(self).model_fields.items()}
+        return {name: "" if value is None else str(value) for name, value in values.items()}
 
     def warnings(self) -> Iterator[str]:
         """What is allowed, and yet should be said at start."""

@@ -202,6 +202,16 @@ async def test_retained_machines_are_written_down_once_each(connection: Connecti
     assert await retained.ids() == {"i-1", "i-2"}
 
 
+async def test_a_retained_machine_is_struck_off_and_none_may_be_there(connection: Connection, namespace: str):
+    retained = Retained(connection, namespace)
+    await retained.forget("i-1")
+    await retained.note("i-1", "default/a")
+    await retained.note("i-2", "default/b")
+    for _ in range(2):
+        await retained.forget("i-1")
+    assert await retained.ids() == {"i-2"}
+
+
 class Forgetful(Connection):
     """Once, a second page is asked for too late; a real server forgets a list only after five minutes."""
 

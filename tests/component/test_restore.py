@@ -122,7 +122,11 @@ def test_a_restore_into_a_new_cluster_that_bears_the_old_one_s_id_takes_the_mach
     moved = Cluster(second_plane, cluster.namespace)
     second_plane.kubectl("create", "namespace", moved.namespace)
     restore(moved, backup(cluster))
-    settings = {"NOVITA_OPERATOR_CLUSTER_ID": old_id, "NOVITA_OPERATOR_ORPHAN_POLICY": "Delete"}
+    settings = {
+        "NOVITA_OPERATOR_CLUSTER_ID": old_id,
+        "NOVITA_OPERATOR_ORPHAN_POLICY": "Delete",
+        "NOVITA_OPERATOR_NAMESPACE": moved.namespace,
+    }
     account = install_account(second_plane, moved.namespace)
     with operator(tmp_path / "moved.log", account, novita.url, settings, "--namespace", moved.namespace) as second:
         moved.wait("trainer", "Ready")
@@ -222,6 +226,26 @@ async def test_a_copy_under_another_name_launches_its_own_at_once_and_leaves_the
     owned = [parts.known(name).status.instance_id for name in ("copy", "trainer")]
     assert alive(still_novita, cluster) == set(owned)
     assert (len(still_novita.journal("create")), still_novita.journal("delete")) == (2, [])
+
+
+async def test_a_retained_machine_that_a_restored_object_took_over_is_retained_no_more(
+    cluster: Cluster, still_novita: Simulator, start_parts: StartParts
+) -> None:
+    """Else the sweep would keep silent about it, should that object go without its machine."""
+    await launched(cluster, start_parts)
+    cluster.patch("trainer", {"spec": {"deletionPolicy": "Retain"}})
+    saved = backup(cluster)
+    cluster.kubectl("delete", "gpui", "trainer", "--wait=false")
+    parts = await start_parts()
+    await parts.learn()
+    await parts.see()
+    assert [orphan.is_retained for orphan in await parts.sweep.look()] == [True]
+    restore(cluster, saved)
+    await settled(parts)
+    assert await parts.sweep.look() == ()
+    destroy(cluster)
+    assert [orphan.is_retained for orphan in await parts.sweep.look()] == [False]
+    assert (len(still_novita.journal("create")), still_novita.journal("delete")) == (1, [])
 
 
 async def test_a_machine_without_a_claim_that_speaks_of_it_is_an_orphan(

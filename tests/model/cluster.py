@@ -66,7 +66,8 @@ class Cluster:
         return self._object(path.rsplit("/", 1)[-1])
 
     def create(self, body: Json) -> Json:
-        self.retained |= body["data"].keys()
+        for machine_id, text in body["data"].items():
+            (self.retained.discard if text is None else self.retained.add)(machine_id)
         return body
 
     def merge(self, path: str, patch: Json) -> Json:

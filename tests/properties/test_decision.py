@@ -274,9 +274,10 @@ def test_no_hand_is_laid_on_a_machine_that_the_list_does_not_show_as_ours(s: Sit
 
 
 @given(situations())
-def test_while_a_claim_of_this_life_names_a_machine_of_this_life_none_of_another_is_touched(s: Situation) -> None:
-    action = decide(s).action
-    if isinstance(action, Delete | Start | Stop) and s.claim is not None and is_named_for(s.claim.machine, UID):
+def test_while_claim_and_record_name_machines_of_this_life_none_of_another_is_touched(s: Situation) -> None:
+    action, record = decide(s).action, s.instance.status.machine_name or NAME
+    speak_of_this_life = s.claim is not None and is_named_for(s.claim.machine, UID) and record != EARLIER_NAME
+    if isinstance(action, Delete | Start | Stop) and speak_of_this_life:
         assert s.fleet is not None
         touched = s.fleet.machines[action.machine_id]
         assert touched.mark == Mark(CLUSTER, "default", "trainer", UID)

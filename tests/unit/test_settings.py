@@ -217,3 +217,10 @@ def test_the_manual_tells_name_default_and_bounds_of_every_setting():
 def test_every_default_is_a_value_that_could_be_written():
     defaults = {row.name: row.default for row in describe(Settings) if row.default}
     assert load(**defaults) == load()
+
+
+def test_what_stands_is_shown_with_its_zeros_and_without_the_key():
+    shown = load(NOVITA_OPERATOR_LIST_LAG="0").shown()
+    assert shown["NOVITA_OPERATOR_LIST_LAG"] == "0.0"
+    assert shown["NOVITA_API_KEY_FILE"] == ""
+    assert "sk_test" not in str(shown)

@@ -1,13 +1,15 @@
 """What a stranger may see of an object, and how findings read."""
 
 import json
+from typing import Any
 
 import pytest
 
 from build import CLUSTER, MACHINE_ID, fleet, foreign, machine
+from novita_operator.cluster.recorder import CONTROLLER
 from novita_operator.support.checkup import is_too_old
 from novita_operator.support.findings import Finding, Verdict, is_well, table
-from novita_operator.support.redacted import HIDDEN, machines, resource, scrubbed, secrets_of
+from novita_operator.support.redacted import HIDDEN, event, machines, resource, scrubbed, scrubbed_json, secrets_of
 
 SECRET = "hunter2"
 BODY = {
@@ -15,7 +17,7 @@ BODY = {
         "namespace": "default",
         "name": "trainer",
         "labels": {"owner": SECRET},
-        "annotations": {"gpu.novita.ai/paused": "true", "somebody/else": SECRET},
+        "annotations": {"gpu.novita.ai/paused": "true", "gpu.novita.ai/token": SECRET, "somebody/else": SECRET},
     },
     "spec": {
         "productName": "RTX 4090 24GB",
@@ -32,7 +34,7 @@ def test_only_what_is_known_to_be_harmless_is_shown():
         "metadata": {
             "namespace": "default",
             "name": "trainer",
-            "annotations": {"gpu.novita.ai/paused": "true", "somebody/else": HIDDEN},
+            "annotations": {"gpu.novita.ai/paused": "true", "gpu.novita.ai/token": HIDDEN, "somebody/else": HIDDEN},
         },
         "spec": {
             "productName": "RTX 4090 24GB",
@@ -49,11 +51,43 @@ def test_an_object_that_nobody_has_looked_at_can_be_shown():
     assert resource(bare) == {"metadata": {"name": "trainer", "annotations": {}}, "spec": {}, "status": None}
 
 
-def test_values_of_environments_are_secrets_wherever_they_turn_up_again():
+def test_what_is_hidden_in_the_spec_is_a_secret_wherever_it_turns_up_again():
     assert secrets_of([BODY, {"spec": {"env": [{"name": "A", "value": "on"}, {"name": "B"}]}}, {"spec": {}}]) == {
         SECRET
     }
     assert scrubbed(f"a {SECRET}!", {SECRET}) == f"a {HIDDEN}!"
+
+
+def test_one_word_of_a_command_line_or_one_line_of_a_key_is_a_secret_too():
+    spec = {"command": "serve --password=Tr0ub4dor", "env": [{"name": "KEY", "value": "-----BEGIN\nMIIEvQIBADAN\n"}]}
+    assert secrets_of([{"spec": spec}]) >= {"serve --password=Tr0ub4dor", "--password=Tr0ub4dor", "MIIEvQIBADAN"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"metadata": {"name": "trainer"}}, id="no spec"),
+        pytest.param({"metadata": {"name": "trainer"}, "spec": None}, id="an empty spec"),
+        pytest.param({"metadata": {"name": "trainer"}, "spec": {"env": None}}, id="an empty environment"),
+        pytest.param({"metadata": {"name": "trainer"}, "spec": {"env": {"TOKEN": SECRET}}}, id="another shape"),
+        pytest.param({"metadata": {"name": "trainer"}, "spec": {"env": [{"value": 7}, SECRET]}}, id="other types"),
+    ],
+)
+def test_an_object_under_a_crd_of_another_version_hides_as_much(body: dict[str, Any]):
+    assert SECRET not in json.dumps(resource(body))
+    assert secrets_of([body]) == ({SECRET} if SECRET in json.dumps(body) else set())
+
+
+def test_what_others_say_of_a_resource_is_hidden_for_they_may_quote_it():
+    said = {"type": "Warning", "reason": "PolicyViolation", "note": f"env[0].value is {SECRET}"}
+    assert event({**said, "reportingController": "kyverno"}) == {**said, "note": HIDDEN}
+    assert event({**said, "reportingController": CONTROLLER}) == said
+
+
+@pytest.mark.parametrize("innocent", ["true", "null", "8080", '": "', "2019", "u2019", "    "])
+def test_json_stays_json_whatever_the_values_of_environments_are(innocent: str):
+    text = json.dumps({"ready": True, "none": None, "port": 8080, "note": "it\u2019s 2019"}, indent=4)
+    assert json.loads(scrubbed_json(text, {innocent}))["ready"] is True
 
 
 def test_of_two_secrets_one_inside_the_other_nothing_is_left_over():
@@ -63,6 +97,8 @@ def test_of_two_secrets_one_inside_the_other_nothing_is_left_over():
 def test_a_secret_with_a_quote_is_found_inside_of_json():
     secret = 'pass"word\\1'
     assert "word" not in scrubbed(json.dumps({"note": f"with {secret}"}), {secret})
+    nested = json.dumps({"note": json.dumps({"deep": secret}), "plain": secret})
+    assert "word" not in scrubbed_json(nested, {secret})
 
 
 def test_of_other_people_s_machines_only_id_and_state_are_shown():

@@ -1,6 +1,8 @@
 """The list of machines that were left running on purpose: a ConfigMap in the operator's namespace."""
 
-from novita_operator.cluster.connection import Connection
+import contextlib
+
+from novita_operator.cluster.connection import Connection, Json
 from novita_operator.cluster.errors import Conflict, Gone
 
 NAME = "novita-operator-retained"
@@ -26,8 +28,17 @@ class Retained:
         except Gone:
             await self._create(data)
 
+    async def forget(self, machine_id: str) -> None:
+        """An object has it again: it is retained no more. Idempotent.
+
+        Raises:
+            ClusterError: it may still be written down: should its object go, nobody would tell that it is left.
+        """
+        with contextlib.suppress(Gone):
+            await self._merge({"data": {machine_id: None}})
+
     async def ids(self) -> frozenset[str]:
-        """Ids of all machines that were ever left running.
+        """Ids of all machines that were left running, and that no object has taken over since.
 
         Raises:
             ClusterError: it is not known which.
@@ -38,10 +49,10 @@ class Retained:
             return frozenset()
         return frozenset(found.get("data") or ())
 
-    async def _merge(self, data: dict[str, dict[str, str]]) -> None:
+    async def _merge(self, data: Json) -> None:
         await self._connection.merge(f"{self._maps}/{NAME}", data, write="retained")
 
-    async def _create(self, data: dict[str, dict[str, str]]) -> None:
+    async def _create(self, data: Json) -> None:
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, **data}
         try:
             await self._connection.create(self._maps, body, write="retained")

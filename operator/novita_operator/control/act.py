@@ -75,7 +75,7 @@ class Hands:
             case ReadKin():
                 await self._read_kin(s, deed)
             case PutBack():
-                self._memory.keep_up(await self._instances.write_claim(s.instance, deed.claim))
+                await self._put_back(s, deed)
             case Launch():
                 await self._launcher.launch(s, deed)
             case Start() | Stop() | Delete():
@@ -87,6 +87,13 @@ class Hands:
                 await self._release(s, d, deed)
             case _:
                 assert_never(deed)
+
+    async def _put_back(self, s: Situation, action: PutBack) -> None:
+        """A machine of an earlier life may have been left running on purpose; from now on its object answers for it."""
+        for machine in s.ours:
+            if machine.name == action.claim.machine and not s.is_of_this_life(machine.name):
+                await self._retained.forget(machine.id)
+        self._memory.keep_up(await self._instances.write_claim(s.instance, action.claim))
 
     async def _lay_hand_on(self, s: Situation, d: Decision, deed: Start | Stop | Delete) -> None:
         match deed:

@@ -121,14 +121,13 @@ class GpuInstance(Wire):
     def lives(self) -> frozenset[str]:
         """The `name_part` of each UID under which it may have launched what it has.
 
-        That is its own; with a claim that of the machine in it; without one whatever a backup's claim and status tell.
+        That is its own, that in the claim, and those of the machines that claim and status name. Status counts beside a
+        claim: if somebody changed the claim of an object that took a machine over, that machine would else be nobody's.
         """
         claim = self.written_claim
         uids = (self.uid, claim.uid) if claim is not None else (self.uid,)
-        told = [claim.machine] if claim is not None else []
-        if self.claim is None and self.status.machine_name is not None:
-            told.append(self.status.machine_name)
-        earlier = (life_in(machine, *self.owner) for machine in told)
+        told = (claim.machine if claim is not None else None, self.status.machine_name)
+        earlier = (life_in(machine, *self.owner) for machine in told if machine is not None)
         return frozenset(map(name_part, uids)) | frozenset(filter(None, earlier))
 
     def mark(self, cluster_id: str) -> Mark:

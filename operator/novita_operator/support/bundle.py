@@ -57,7 +57,8 @@ class Bundle:
         target = io.BytesIO()
         with tarfile.open(fileobj=target, mode="w:gz") as tar:
             for name, text in self.files.items():
-                content = redacted.scrubbed(text, self.known).encode()
+                scrubbed = redacted.scrubbed_json if text.startswith(("{", "[")) else redacted.scrubbed
+                content = scrubbed(text, self.known).encode()
                 entry = tarfile.TarInfo(f"novita-operator-support/{name}")
                 entry.size, entry.mtime, entry.mode = len(content), int(at.timestamp()), 0o600
                 tar.addfile(entry, io.BytesIO(content))
@@ -105,7 +106,7 @@ class Bundle:
         query: dict[str, str] = {"limit": str(_PAGE_SIZE)}
         while True:
             page = await self.connection.get(path, query)
-            items += page["items"]
+            items += page["items"] or ()  # null where there is none
             if not (token := page["metadata"].get("continue")):
                 return items
             query["continue"] = token

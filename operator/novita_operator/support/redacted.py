@@ -1,15 +1,21 @@
 """What of an object may be shown to a stranger: a list of what may, so that a new field is hidden until it is named."""
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from novita_operator.cluster.recorder import CONTROLLER
+from novita_operator.model.claim import CLAIM_ANNOTATION, PAUSED_ANNOTATION
 from novita_operator.model.machine import Fleet, Machine
-from novita_operator.model.resource import GROUP
 
 HIDDEN = "[redacted]"
 _SHORTEST_SECRET = 4
 """What is shorter would cut words to pieces."""
+_SHORTEST_WORD = 8
+"""Of a secret of several words or lines."""
+_JSON_STRING = re.compile(r'("(?:[^"\\]|\\.)*")')
+_SHOWN_ANNOTATIONS = frozenset({CLAIM_ANNOTATION, PAUSED_ANNOTATION})
 _SHOWN_METADATA = (
     "namespace",
     "name",
@@ -41,14 +47,14 @@ Json = Mapping[str, Any]  # Any: whatever JSON holds
 
 def resource(body: Json) -> dict[str, Any]:
     """A `GpuInstance`: of the spec what only chooses, of the annotations ours, and status, which holds no secret."""
-    metadata = body["metadata"]
+    metadata, spec = body["metadata"], body.get("spec") or {}
     annotations = {
-        name: text if name.startswith(f"{GROUP}/") else HIDDEN
+        name: text if name in _SHOWN_ANNOTATIONS else HIDDEN
         for name, text in (metadata.get("annotations") or {}).items()
     }
     shown = {name: metadata[name] for name in _SHOWN_METADATA if name in metadata}
-    spec = {name: value if name in _SHOWN_SPEC else hidden(value) for name, value in body["spec"].items()}
-    return {"metadata": {**shown, "annotations": annotations}, "spec": spec, "status": body.get("status")}
+    chosen = {name: value if name in _SHOWN_SPEC else hidden(value) for name, value in spec.items()}
+    return {"metadata": {**shown, "annotations": annotations}, "spec": chosen, "status": body.get("status")}
 
 
 def hidden(value: Any) -> Any:  # noqa: ANN401  whatever JSON holds
@@ -61,8 +67,10 @@ def hidden(value: Any) -> Any:  # noqa: ANN401  whatever JSON holds
 
 
 def event(body: Json) -> dict[str, Any]:
+    """An Event about a resource; what others than we say in it may quote the spec, also one that is no more."""
     shown = ("regarding", "type", "reason", "action", "note", "eventTime", "series", "reportingInstance")
-    return {name: body[name] for name in shown if name in body}
+    found = {name: body[name] for name in shown if name in body}
+    return found if body.get("reportingController") == CONTROLLER else {**found, "note": HIDDEN}
 
 
 def machines(fleet: Fleet) -> list[dict[str, Any]]:
@@ -83,9 +91,26 @@ def _foreign(machine: Machine) -> dict[str, Any]:
 
 
 def secrets_of(bodies: Iterable[Json]) -> set[str]:
-    """Values of the environments: no other file may repeat them."""
-    variables = (variable for body in bodies for variable in body["spec"].get("env") or ())
-    return {value for variable in variables if len(value := variable.get("value") or "") >= _SHORTEST_SECRET}
+    """What `resource` hides of the specs, whole and word by word: no other file may repeat it."""
+    texts = [text for body in bodies for text in _hidden_texts(body.get("spec") or {})]
+    words = {word for text in texts for word in text.split() if len(word) >= _SHORTEST_WORD}
+    return words | {text for text in texts if len(text.strip()) >= _SHORTEST_SECRET}
+
+
+def _hidden_texts(spec: Json) -> Iterator[str]:
+    for name, value in spec.items():
+        if name not in _SHOWN_SPEC:
+            yield from _texts(value)
+
+
+def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401  whatever JSON holds
+    """Every text that `hidden` takes out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        yield from (text for item in value for text in _texts(item))
+    elif isinstance(value, Mapping):
+        yield from (text for key, item in value.items() if key != "name" for text in _texts(item))
 
 
 def scrubbed(text: str, secrets: Iterable[str]) -> str:
@@ -94,3 +119,11 @@ def scrubbed(text: str, secrets: Iterable[str]) -> str:
         for spelling in (secret, json.dumps(secret)[1:-1]):
             text = text.replace(spelling, HIDDEN)
     return text
+
+
+def scrubbed_json(text: str, secrets: Iterable[str]) -> str:
+    """The same in the strings of a JSON document alone: one of the values may be `true`, or the number of a port."""
+    parts = _JSON_STRING.split(text)
+    strings = "\0".join(json.loads(part).replace("\0", "") for part in parts[1::2])
+    parts[1::2] = map(json.dumps, scrubbed(strings, secrets).split("\0"))
+    return "".join(parts)

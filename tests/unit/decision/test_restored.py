@@ -111,6 +111,12 @@ def test_its_retries_were_those_of_another_generation() -> None:
     )
 
 
+def test_it_was_not_launched_in_time_to_come_whatever_the_clock_of_the_backup_said() -> None:
+    """Else it would be too early for a retry, and for a startup timeout, until then."""
+    ahead = restored(claim(uid=EARLIER_UID, machine=EARLIER_NAME, at=NOW + timedelta(days=300)))
+    assert claimed(situation(ahead, fleet=fleet(LEFT))).at == NOW
+
+
 @pytest.mark.parametrize(
     ("subject", "left"),
     [
@@ -324,6 +330,14 @@ def test_a_machine_that_was_taken_over_is_the_object_s_own(s: Situation, action:
         ),
         pytest.param(
             situation(
+                restored(deletionTimestamp=NOW, status=recorded(machineName=EARLIER_NAME)),
+                kin=Kin(BOOT - 1, is_shown=False),
+            ),
+            ReadAlone(EARLIER_NAME, None, BOOT - 1),
+            id="though the status came back too",
+        ),
+        pytest.param(
+            situation(
                 restored(deletionTimestamp=NOW),
                 alone=NONE_THERE,
                 is_newborn=False,
@@ -347,10 +361,22 @@ def test_a_restored_object_that_is_deleted_before_it_took_its_machine_over(s: Si
     assert decide(s).action == action
 
 
-def test_one_life_is_as_good_as_another_only_while_no_claim_says_which() -> None:
+@pytest.mark.parametrize("launch", [1, 9])
+def test_a_claim_that_somebody_changed_makes_a_duplicate_of_what_was_taken_over_and_no_second_machine(
+    launch: int,
+) -> None:
+    """As with any other object: the claim decides, and until the duplicate is gone nothing is launched."""
+    changed = instance(claim=claim(machine=OTHER_NAME, launch=launch), status=recorded(machineName=EARLIER_NAME))
+    s = situation(changed, fleet=fleet(LEFT), proved_gone=OTHER_NAME, market=market())
+    assert decide(s).action == Delete(MACHINE_ID, DeleteCause.DUPLICATE)
+    assert decide(replace(s, deleted={MACHINE_ID: BOOT})).action == Rest()
+
+
+def test_a_life_is_told_by_claim_and_record_and_forgotten_once_both_speak_of_the_present_one() -> None:
     assert len(restored().lives) == 2
     assert len(adopted().lives) == 2
-    assert len(instance(claim=claim(), status=recorded(machineName=EARLIER_NAME)).lives) == 1
+    assert len(instance(claim=claim(), status=recorded(machineName=EARLIER_NAME)).lives) == 2
+    assert len(instance(claim=claim(), status=recorded()).lives) == 1
     assert instance().uid == UID
 
 

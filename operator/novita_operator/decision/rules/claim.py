@@ -115,9 +115,8 @@ def _rebuilt(s: Situation, machine: Machine) -> Claim:
     """What a backup's claim says of it stays true; its retries were those of another generation."""
     restored, status = s.instance.restored_claim, s.instance.status
     if restored is not None and restored.machine == machine.name:
-        return restored.model_copy(
-            update={"uid": s.uid, "by": ADOPTED, "generation": s.instance.generation, "retry": 0}
-        )
+        now = {"uid": s.uid, "by": ADOPTED, "at": min(restored.at, s.now), "generation": s.instance.generation}
+        return restored.model_copy(update={**now, "retry": 0})
     told = status.hourly_price if status.machine_name == machine.name else None
     return Claim(
         uid=s.uid,

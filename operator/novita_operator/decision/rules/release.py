@@ -27,13 +27,16 @@ def release(s: Situation) -> Decision | None:
 
 
 def _stripped(s: Situation) -> Trace | None:
-    """What a claim named that was taken off the object, or came back from a backup, unrecorded: it may yet land."""
+    """What a claim named that was taken off the object, or came back from a backup, unrecorded: it may yet land.
+
+    What status says of an earlier life is no record: of that machine no id is believed, so nothing has looked for it.
+    """
     claim = s.remembered or s.instance.restored_claim if s.claim is None else None
     if claim is None or s.create_call == (claim.machine, CallResult.NOT_DONE, None):
         return None
-    if claim.machine in {s.instance.status.machine_name, *(machine.name for machine in s.ours)}:
-        return None
-    return Trace(claim.machine, None)
+    is_recorded = claim.machine == s.instance.status.machine_name and s.is_of_this_life(claim.machine)
+    is_shown = any(machine.name == claim.machine for machine in s.ours)
+    return None if is_recorded or is_shown else Trace(claim.machine, None)
 
 
 def _let_go(s: Situation, retained: tuple[str, ...] = ()) -> Decision:
