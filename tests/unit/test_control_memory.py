@@ -109,15 +109,23 @@ def test_an_object_of_the_same_name_with_another_uid_begins_with_nothing():
     assert set(stage.memory.entries) == {OTHER_UID}
 
 
-def test_a_create_call_is_forgotten_when_another_claim_follows_its_own_and_only_then():
-    call = CreateCall(NAME, CallResult.NOT_DONE)
+@pytest.mark.parametrize(
+    ("result", "outlives_a_strip"),
+    [(CallResult.CREATED, True), (CallResult.UNCERTAIN, True), (CallResult.NOT_DONE, False)],
+)
+def test_a_create_call_counts_no_more_when_another_claim_follows_its_own_or_may_have_unseen(
+    result: CallResult, *, outlives_a_strip: bool
+):
+    """What was refused permits the next launch at once: not where somebody else may have launched meanwhile."""
+    call = CreateCall(NAME, result)
     stage = Stage()
     stage.at(100, instance(resourceVersion="1", claim=claim(machine=OTHER_NAME)))
     stage.memory.entries[UID].create_call = call
     stage.at(101, instance(resourceVersion="2", claim=claim()))
+    assert stage.memory.entries[UID].create_call == call
     stage.at(102, instance(resourceVersion="3"))
     stage.at(103, instance(resourceVersion="4", claim=claim()))
-    assert stage.memory.entries[UID].create_call == call
+    assert stage.memory.entries[UID].create_call == (call if outlives_a_strip else None)
     stage.at(104, instance(resourceVersion="5", claim=claim(machine=OTHER_NAME)))
     assert stage.memory.entries[UID].create_call is None
 

@@ -10,7 +10,17 @@ from enum import StrEnum
 
 from novita_operator.control.clock import Clock
 from novita_operator.control.workqueue import Urgency
-from novita_operator.decision.situation import Account, CreateCall, Hold, Kin, Policy, PowerCall, Reading, Situation
+from novita_operator.decision.situation import (
+    Account,
+    CallResult,
+    CreateCall,
+    Hold,
+    Kin,
+    Policy,
+    PowerCall,
+    Reading,
+    Situation,
+)
 from novita_operator.model.claim import Claim
 from novita_operator.model.instance import GpuInstance, Poisoned
 from novita_operator.model.machine import Fleet
@@ -220,14 +230,11 @@ def _trace(instance: GpuInstance) -> tuple[str | None, ...]:
 
 
 def _is_passed(entry: Entry, instance: GpuInstance) -> bool:
-    """Whether another claim has taken the place of the one that our last create call was for."""
+    """Whether what our last create call was for counts no more: another claim took its place, or may have, unseen."""
     call, before, after = entry.create_call, entry.instance.claim, instance.claim
-    return (
-        call is not None
-        and before is not None
-        and after is not None
-        and before.machine == call.machine != after.machine
-    )
+    if call is None or before is None or before.machine != call.machine:
+        return False
+    return call.result is CallResult.NOT_DONE if after is None else after.machine != call.machine
 
 
 def _is_newer(one: GpuInstance | Poisoned, other: GpuInstance | Poisoned) -> bool:

@@ -41,13 +41,12 @@ def find_out(s: Situation, trace: Trace, reason: Reason, message: str, *, quiet:
     return Decision(ReadAlone(trace.name, trace.machine_id, s.fleet.begun), reason, message, quiet=quiet)
 
 
-def look_for_kin(s: Situation, reason: Reason, message: str) -> Decision | None:
-    """The second reading where no claim names a machine; None once both say that there is none.
+def look_for_kin(s: Situation, since: float, reason: Reason, message: str) -> Decision | None:
+    """The second reading before a launch, for machines of the object by any name; None once both say there is none.
 
-    The first was the list, begun after this version of the object was read. What nobody ever wrote to has no machine,
-    unless it lived before.
+    The first was the list, begun at `since` or later. What nobody ever wrote to has no machine, unless it lived before.
     """
-    none_is_there = s.kin is not None and not s.kin.is_shown and s.kin.after_list >= s.version_read
+    none_is_there = s.kin is not None and not s.kin.is_shown and s.kin.after_list >= since
     if none_is_there or (s.is_newborn and len(s.lives) == 1):
         return None
     if s.fleet is None or (s.kin is not None and s.kin.is_shown and s.kin.after_list == s.fleet.begun):

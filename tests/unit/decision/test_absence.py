@@ -224,14 +224,14 @@ OLD: dict[str, Any] = {"is_newborn": False, "version_read": BOOT - 2}
 def test_where_nothing_names_a_machine_the_second_reading_asks_for_all_of_the_object(
     kin: Kin | None, action: AwaitList | ReadKin | None
 ) -> None:
-    said = look_for_kin(situation(kin=kin, **OLD), Reason.LAUNCHING, "why")
+    said = look_for_kin(situation(kin=kin, **OLD), OLD["version_read"], Reason.LAUNCHING, "why")
     assert said == (None if action is None else Decision(action, Reason.LAUNCHING, "why", quiet=True))
 
 
 def test_without_a_list_there_is_no_second_reading() -> None:
-    said = look_for_kin(situation(fleet=None, is_newborn=False), Reason.LAUNCHING, "why")
+    said = look_for_kin(situation(fleet=None, is_newborn=False), 0, Reason.LAUNCHING, "why")
     assert said == Decision(AwaitList(), Reason.LAUNCHING, "why", quiet=True)
 
 
 def test_what_nobody_ever_wrote_to_has_no_machine() -> None:
-    assert look_for_kin(situation(), Reason.LAUNCHING, "why") is None
+    assert look_for_kin(situation(), 0, Reason.LAUNCHING, "why") is None

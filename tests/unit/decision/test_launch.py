@@ -25,7 +25,7 @@ from build import (
 from novita_operator.decision.actions import AwaitList, Decision, Launch, ReadAlone, ReadKin, ReadMarket, Rest
 from novita_operator.decision.decide import decide
 from novita_operator.decision.rules.launch import launch
-from novita_operator.decision.situation import Account, CallResult, CreateCall, Hold, Reading, Situation
+from novita_operator.decision.situation import Account, CallResult, CreateCall, Hold, Kin, Reading, Situation
 from novita_operator.model.machine import MachineState
 from novita_operator.model.market import Market, Offer, Shelf
 from novita_operator.model.reasons import Reason
@@ -152,6 +152,32 @@ ANOTHER = Decision(Rest(), Reason.DUPLICATE, "Another machine with this resource
             ),
             launches(3),
             id="status that tells of the claim's own launch tells of no later one",
+        ),
+        pytest.param(
+            situation(GONE, proved_gone=NAME, is_newborn=False, market=market()),
+            Decision(
+                ReadKin(BOOT - 1), Reason.LAUNCHING, "Making sure that no machine was launched before.", quiet=True
+            ),
+            id="a claim may have been put back over a later one, which slipped from the list: a second reading",
+        ),
+        pytest.param(
+            situation(GONE, proved_gone=NAME, is_newborn=False, kin=Kin(BOOT - 1, is_shown=False), market=market()),
+            launches(2, retry=1),
+            id="and when it shows nothing either, the next launch may follow",
+        ),
+        pytest.param(
+            situation(
+                GONE,
+                proved_gone=NAME,
+                is_newborn=False,
+                trace_seen=BOOT - 5,
+                kin=Kin(BOOT - 6, is_shown=False),
+                market=market(),
+            ),
+            Decision(
+                ReadKin(BOOT - 1), Reason.LAUNCHING, "Making sure that no machine was launched before.", quiet=True
+            ),
+            id="what was read before this claim was seen says nothing",
         ),
         pytest.param(
             situation(GONE, proved_gone=NAME, trace_seen=BOOT - 0.5, market=market()),

@@ -18,16 +18,22 @@ def launch(s: Situation) -> Decision | None:
 
 
 def _not_safe(s: Situation) -> Decision | None:
-    """Whether another machine of this object may exist that the claim does not speak of."""
+    """Whether another machine of this object may exist that the claim does not speak of.
+
+    A claim that somebody put back (a restore) may hide a later one; one of our own that was refused does not.
+    """
     if s.ours:
         return Decision(Rest(), Reason.DUPLICATE, "Another machine with this resource's mark is being removed first.")
     if s.fleet is None or s.fleet.suspect:
         return Decision(Rest(), Reason.BRAKED, "Too many machines vanished from Novita's list at once to believe it.")
-    if s.fleet.begun < _must_be_listed_since(s):
+    if s.claim is not None and s.create_call == (s.claim.machine, CallResult.NOT_DONE, None):
+        return None
+    since = s.version_read if s.claim is None else s.trace_seen
+    if s.fleet.begun < since:
         return Decision(AwaitList(), Reason.LAUNCHING, "Waiting for a list of the machines at Novita.", quiet=True)
-    if s.claim is not None:
-        return _told_of_later(s, s.claim)
-    return look_for_kin(s, Reason.LAUNCHING, "Making sure that no machine was launched before.")
+    if s.claim is not None and (later := _told_of_later(s, s.claim)):
+        return later
+    return look_for_kin(s, since, Reason.LAUNCHING, "Making sure that no machine was launched before.")
 
 
 def _told_of_later(s: Situation, claim: Claim) -> Decision | None:
@@ -35,13 +41,6 @@ def _told_of_later(s: Situation, claim: Claim) -> Decision | None:
     if s.told is None or not s.is_overtaken(claim) or is_absent(s, s.told):
         return None
     return find_out(s, s.told, Reason.LAUNCH_UNCERTAIN, f"The claim is older than the launch of {s.told.name}.")
-
-
-def _must_be_listed_since(s: Situation) -> float:
-    """A claim that somebody put back (a restore) may hide a later machine; one of our own that was refused does not."""
-    if s.claim is None:
-        return s.version_read
-    return 0.0 if s.create_call == (s.claim.machine, CallResult.NOT_DONE, None) else s.trace_seen
 
 
 def _not_now(s: Situation) -> Decision | None:

@@ -49,7 +49,7 @@ def _let_go(s: Situation, retained: tuple[str, ...] = ()) -> Decision:
     if s.fleet is None or s.fleet.begun < s.version_read or s.fleet.suspect:
         return Decision(AwaitList(), Reason.DELETING, _DELETING, quiet=True)
     if s.claim is None and not s.ours:
-        unseen = look_for_kin(s, Reason.DELETING, _DELETING)
+        unseen = look_for_kin(s, s.version_read, Reason.DELETING, _DELETING)
         if unseen is not None:
             return unseen
     return Decision(Release(retained), Reason.DELETING, "No machine is left to delete.", quiet=True)
