@@ -19,12 +19,12 @@ from novita_operator.control.launch import Launcher
 from novita_operator.control.orphans import Sweep
 from novita_operator.control.reconciler import Reconciler
 from novita_operator.decision import absence
-from novita_operator.decision.actions import Decision, Delete, Launch, ReadAlone, Release
+from novita_operator.decision.actions import Decision, Delete, Launch, ReadAlone, ReadKin, Release
 from novita_operator.decision.choose import choose
 from novita_operator.decision.order import order
 from novita_operator.decision.orphans import Orphan, judge
 from novita_operator.decision.rules import launch as launch_rule
-from novita_operator.decision.situation import CallResult, CreateCall, Reading, Situation, Trace
+from novita_operator.decision.situation import CallResult, CreateCall, Kin, Reading, Situation, Trace
 from novita_operator.model.claim import CLAIM_ANNOTATION, Claim
 from novita_operator.model.instance import GpuInstance
 from novita_operator.model.machine import Fleet, Machine
@@ -135,14 +135,37 @@ async def _what_came_of_the_list(fetch: Callable[[int], Awaitable[Page]]) -> tup
 
 
 async def _no_second_reading(self: Hands, s: Situation, look: ReadAlone) -> None:
-    self._memory.entries[s.uid].alone = Reading(look.name, look.after_list, None)
+    if entry := self._memory.entries.get(s.uid):
+        entry.alone = Reading(look.name, look.after_list, None)
+
+
+async def _no_second_reading_of_kin(self: Hands, s: Situation, look: ReadKin) -> None:
+    if entry := self._memory.entries.get(s.uid):
+        entry.kin = Kin(look.after_list, is_shown=False)
 
 
 async def _second_reading_is_a_list(self: Hands, s: Situation, look: ReadAlone) -> None:
     """An item can slip between its pages as in the first."""
     shown = s.owned(await self._cloud.machines())
     found = next((machine for machine in shown if machine.name == look.name), None)
-    self._memory.entries[s.uid].alone = Reading(look.name, look.after_list, found)
+    if entry := self._memory.entries.get(s.uid):
+        entry.alone = Reading(look.name, look.after_list, found)
+
+
+async def _second_reading_of_kin_is_a_list(self: Hands, s: Situation, look: ReadKin) -> None:
+    shown = s.owned(await self._cloud.machines())
+    if entry := self._memory.entries.get(s.uid):
+        entry.kin = Kin(look.after_list, is_shown=bool(shown))
+
+
+def _second_readings(alone: object, kin: object) -> Fault:
+    """Both at once: before a launch one of them makes up for the other."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(Hands, "_read_alone", alone)
+        patch.setattr(Hands, "_read_kin", kin)
+
+    return Fault(plant, frozenset({_DOUBLE, _LEFT, Finding.UNTRUE}))
 
 
 def _counts_from(*, window: bool, lag: bool) -> Callable[[Situation, Trace], float]:
@@ -261,9 +284,7 @@ FAULTS: Mapping[str, Fault] = {
     "absence concluded from a partial list": _instead(
         paging, "whole_list", _what_came_of_the_list, _DOUBLE, _LEFT, Finding.UNTRUE
     ),
-    "absence concluded from one list": _instead(
-        Hands, "_read_alone", _no_second_reading, _DOUBLE, _LEFT, Finding.UNTRUE
-    ),
+    "absence concluded from one list": _second_readings(_no_second_reading, _no_second_reading_of_kin),
     "the claim's age counted from its answer": _instead(
         Launcher, "launch", _launching(_age_from_the_answer), _DOUBLE, _LEFT
     ),
@@ -285,9 +306,7 @@ FAULTS: Mapping[str, Fault] = {
         _finalizer_dropped_unacknowledged, frozenset({_LEFT})
     ),
     "launch tokens that come back": Fault(_tokens_that_come_back, _BACK_AGAIN | {Finding.WRONGED}),
-    "an item that slipped between pages": _instead(
-        Hands, "_read_alone", _second_reading_is_a_list, _DOUBLE, _LEFT, Finding.UNTRUE
-    ),
+    "an item that slipped between pages": _second_readings(_second_reading_is_a_list, _second_reading_of_kin_is_a_list),
     "a claim copied from another object": _instead(GpuInstance, "claim", property(_any_claim), *_BACK_AGAIN),
     "a restored object's claim counts for nothing": _instead(
         GpuInstance, "restored_claim", None, _DOUBLE, _LEFT, Finding.WRONGED, Finding.UNREST

@@ -242,6 +242,17 @@ def releases(*retained: str) -> Decision:
         ),
         pytest.param(
             situation(
+                deleting(claim=None, finalizer=True),
+                remembered=claim(),
+                deleted={"m-1": BOOT - 5},
+                alone=Reading(NAME, BOOT - 1, None),
+                trace_seen=BOOT - 10,
+            ),
+            releases(),
+            id="nor is its absence proved later than that of the recorded machine",
+        ),
+        pytest.param(
+            situation(
                 deleting(claim=claim(launch=2), finalizer=True), remembered=claim(machine=OTHER_NAME), proved_gone=NAME
             ),
             releases(),
