@@ -86,6 +86,8 @@ async def _run(settings: Settings, options: Options) -> int:
         cluster = settings.cluster_id or await _cluster_id(connection, stop)
         if not cluster:
             return 0
+        metrics.BUILD_INFO.labels(VERSION).set(1)
+        ProcessCollector(registry=metrics.REGISTRY)
         clock = system_clock()
         cloud = await stack.enter_async_context(open_cloud(settings, clock))
         parts = _assemble(settings, options, clock, cloud, connection, cluster)
@@ -138,10 +140,8 @@ def _assemble(
     )
     retained = Retained(connection, settings.namespace)
     hands = Hands(cloud, instances, retained, recorder, memory, launcher, setbacks, may_act=may_act)
-    metrics.BUILD_INFO.labels(VERSION).set(1)
     sweep = sweep_of(settings, options, cloud, connection, cluster)
     metrics.REGISTRY.register(Gauges(memory, catalogue, sweep, queue, may_act=may_act))
-    ProcessCollector(registry=metrics.REGISTRY)
     return Operator(
         memory=memory,
         queue=queue,

@@ -15,7 +15,7 @@ import yaml
 from kubernetes.aio.config import incluster_config
 
 from controlplane.plane import ControlPlane
-from novita_operator.cluster import instances as instances_module
+from novita_operator.cluster import connection as connection_module
 from novita_operator.cluster.connection import Connection, Json, connect
 from novita_operator.cluster.errors import Conflict, Expired, Forbidden, Gone, Rejected, Terminating, Unreachable
 from novita_operator.cluster.identity import cluster_id
@@ -122,7 +122,7 @@ async def test_writes_are_counted_by_how_they_ended(instances: Instances, made: 
 async def test_a_list_has_every_page(
     instances: Instances, plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(instances_module, "PAGE_SIZE", 2)
+    monkeypatch.setattr(connection_module, "PAGE_SIZE", 2)
     names = {f"n-{number}" for number in range(5)}
     for name in names:
         create(plane, namespace, name)
@@ -155,7 +155,7 @@ async def test_nothing_new_can_be_made_in_a_namespace_in_deletion(
 async def test_a_list_that_the_server_forgot_begins_anew(
     connection: Connection, plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(instances_module, "PAGE_SIZE", 2)
+    monkeypatch.setattr(connection_module, "PAGE_SIZE", 2)
     names = {f"n-{number}" for number in range(3)}
     for name in names:
         create(plane, namespace, name)

@@ -5,7 +5,7 @@ The client's typed models are passed by: parsing into them costs more CPU than t
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPMethod, HTTPStatus
@@ -24,6 +24,7 @@ from novita_operator.metrics import KUBERNETES_WRITES
 REQUEST_SECONDS = 10.0
 """Bound of every call; kubernetes.aio's own would be five minutes."""
 POOL_SIZE = 64
+PAGE_SIZE = 500
 MANAGER = "novita-operator"
 """Field manager and user agent: who we are in managedFields and in audit logs."""
 
@@ -49,6 +50,17 @@ class Connection:
         """Read an object or a page of a list; without `resourceVersion` in the query the answer is consistent."""
         url = f"{path}?{urlencode(query)}" if query else path
         return await self._call(HTTPMethod.GET, url, {"Accept": accept})
+
+    async def items(self, path: str, *, accept: str = _JSON) -> AsyncIterator[Json]:
+        """What a list holds, page by page, past every cache."""
+        query = {"limit": str(PAGE_SIZE)}
+        while True:
+            page = await self.get(path, query, accept=accept)
+            for item in page["items"] or ():  # null where there is none
+                yield item
+            if not (token := page["metadata"].get("continue")):
+                return
+            query["continue"] = token
 
     async def server_time(self) -> datetime | None:
         """The API server's clock in whole seconds, None where a proxy keeps it to itself."""

@@ -3,7 +3,7 @@
 Every write carries the `resourceVersion` that it was decided on: `Conflict` means read again, decide again.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from novita_operator.cluster.connection import Connection, Json
@@ -12,7 +12,6 @@ from novita_operator.model.claim import CLAIM_ANNOTATION, FINALIZER, Claim
 from novita_operator.model.instance import GpuInstance
 from novita_operator.model.resource import GROUP, PLURAL, VERSION
 
-PAGE_SIZE = 500
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
@@ -69,7 +68,8 @@ class Instances:
         """
         while True:
             try:
-                return {uid: version async for uid, version in self._versions(namespace)}
+                items = self._connection.items(_path(namespace), accept=_METADATA_ONLY)
+                return dict([_version(item) async for item in items])
             except Expired:
                 continue
 
@@ -83,16 +83,6 @@ class Instances:
         path = _path(instance.metadata.namespace, instance.metadata.name)
         body = {"metadata": {"resourceVersion": instance.metadata.resource_version, **change}}
         return await self._connection.merge(path, body, write=write)
-
-    async def _versions(self, namespace: str | None) -> AsyncIterator[tuple[str, Version]]:
-        query = {"limit": str(PAGE_SIZE)}
-        while True:
-            page = await self._connection.get(_path(namespace), query, accept=_METADATA_ONLY)
-            for item in page["items"] or ():  # null where there is none
-                yield _version(item)
-            if not (token := page["metadata"].get("continue")):
-                return
-            query["continue"] = token
 
 
 def _path(namespace: str | None, name: str | None = None) -> str:

@@ -1,15 +1,36 @@
 """One `GpuInstance` as it stands in the cluster: metadata, spec, status, claim."""
 
+from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, field_validator
 
-from novita_operator.model.base import Wire
+from novita_operator.model.base import Wire, Word
 from novita_operator.model.claim import FINALIZER, PAUSED_ANNOTATION, Claim
 from novita_operator.model.naming import Mark, Owner, life_in, name_part
-from novita_operator.model.resource import Metadata, Spec
+from novita_operator.model.resource import GROUP, Spec
 from novita_operator.model.status import Status
+
+
+class Metadata(Wire):
+    """The part of Kubernetes' metadata that decisions or writes need."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    generation: int = 1
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    finalizers: tuple[Word, ...] = ()
+    annotations: dict[str, str] = Field(default_factory=dict, repr=False)
+
+    @field_validator("annotations", mode="after")
+    @classmethod
+    def _only_ours(cls, annotations: dict[str, str]) -> dict[str, str]:
+        """Others' annotations (kubectl keeps the whole manifest in one) would fill the memory."""
+        return {name: value for name, value in annotations.items() if name.startswith(f"{GROUP}/")}
 
 
 class Poisoned(NamedTuple):

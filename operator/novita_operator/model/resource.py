@@ -3,14 +3,13 @@
 Every field's description is the manual that `kubectl explain` shows.
 """
 
-from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field
 
-from novita_operator.model.base import Wire, Word
+from novita_operator.model.base import Wire
 
 GROUP = "gpu.novita.ai"
 VERSION = "v1alpha1"
@@ -295,23 +294,3 @@ LAUNCH_ONLY = (
     "billing",
 )
 """Fields that only a launch reads: fixed while a machine exists."""
-
-
-class Metadata(Wire):
-    """The part of Kubernetes' metadata that decisions or writes need."""
-
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    generation: int = 1
-    creation_timestamp: datetime | None = None
-    deletion_timestamp: datetime | None = None
-    finalizers: tuple[Word, ...] = ()
-    annotations: dict[str, str] = Field(default_factory=dict, repr=False)
-
-    @field_validator("annotations", mode="after")
-    @classmethod
-    def _only_ours(cls, annotations: dict[str, str]) -> dict[str, str]:
-        """Others' annotations (kubectl keeps the whole manifest in one) would fill the memory."""
-        return {name: value for name, value in annotations.items() if name.startswith(f"{GROUP}/")}

@@ -6,6 +6,7 @@ import tarfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -20,7 +21,6 @@ from novita_operator.model.machine import Fleet
 from novita_operator.model.resource import GROUP, KIND, PLURAL, VERSION
 from novita_operator.support import redacted
 
-_PAGE_SIZE = 500
 _SITE_SECONDS = 5.0
 
 
@@ -50,7 +50,7 @@ class Bundle:
         await self._add("fleet.json", self._fleet)
         async with httpx2.AsyncClient(base_url=self.site, timeout=_SITE_SECONDS, trust_env=False) as site:
             for page in ("readyz", "metrics"):
-                await self._add(f"{page}.txt", lambda page=page: _page(site, page))  # type: ignore[misc]
+                await self._add(f"{page}.txt", partial(_page, site, page))
 
     def archive(self, at: datetime) -> bytes:
         """A tar.gz of the files, dated so; secrets that a file repeats are taken out now, when all are known."""
@@ -97,19 +97,9 @@ class Bundle:
         return redacted.machines(fleet)
 
     async def _everywhere(self, api: str, kind: str) -> list[Json]:
-        """All of a kind in the namespaces, page by page."""
+        """All of a kind in the namespaces."""
         places = [f"/{api}/namespaces/{name}/{kind}" for name in self.namespaces] or [f"/{api}/{kind}"]
-        return [item for place in places for item in await self._whole(place)]
-
-    async def _whole(self, path: str) -> list[Json]:
-        items: list[Json] = []
-        query: dict[str, str] = {"limit": str(_PAGE_SIZE)}
-        while True:
-            page = await self.connection.get(path, query)
-            items += page["items"] or ()  # null where there is none
-            if not (token := page["metadata"].get("continue")):
-                return items
-            query["continue"] = token
+        return [item for place in places async for item in self.connection.items(place)]
 
 
 async def _page(site: httpx2.AsyncClient, name: str) -> str:
