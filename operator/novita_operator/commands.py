@@ -76,7 +76,7 @@ async def _bundle(settings: Settings, options: Options, output: str) -> int:
     if output == STDOUT:
         sys.stdout.buffer.write(archive)
     else:
-        await asyncio.to_thread(Path(output).write_bytes, archive)
+        await asyncio.to_thread(_write_private, Path(output), archive)
     return 0
 
 
@@ -91,6 +91,12 @@ async def _cluster_id_or_none(checkup: Checkup) -> str:
         return await cluster_id(checkup.connection)
     except ClusterError:
         return ""
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Whoever else is on this machine need not read it."""
+    path.touch(mode=0o600)
+    path.write_bytes(content)
 
 
 def _site(settings: Settings) -> str:

@@ -179,7 +179,7 @@ def test_each_dashboard_is_a_config_map_that_holds_it_unchanged(helm4: Helm):
         assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
         found |= {name: json.loads(text) for name, text in config["data"].items()}
     files = (CHART / "files" / "dashboards").glob("*.json")
-    assert found == {path.name: json.loads(path.read_text()) for path in files}
+    assert found == {f"novita-operator-{path.name}": json.loads(path.read_text()) for path in files}
     assert found
 
 

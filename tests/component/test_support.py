@@ -203,7 +203,9 @@ def test_the_bundle_holds_what_helps_and_no_secret(
     assert "NOVITA_API_KEY=**********\n" in files["settings.txt"]
     assert "ok       rights" in files["check.txt"]
     assert told.returncode == own.returncode == 0
-    lacking = unpacked((tmp_path / "own.tar.gz").read_bytes())
+    written = tmp_path / "own.tar.gz"
+    assert written.stat().st_mode & 0o777 == 0o600
+    lacking = unpacked(written.read_bytes())
     assert json.loads(lacking["resources.json"]) == [resource]
     for name in ("events.json", "crd.json"):
         assert lacking[name].startswith("not read: the Kubernetes API said 403")

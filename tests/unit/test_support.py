@@ -1,13 +1,14 @@
 """What a stranger may see of an object, and how findings read."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from build import CLUSTER, MACHINE_ID, fleet, foreign, machine
 from novita_operator.cluster.recorder import CONTROLLER
-from novita_operator.support.checkup import is_too_old
+from novita_operator.support.checkup import is_too_old, parse_date
 from novita_operator.support.findings import Finding, Verdict, is_well, table
 from novita_operator.support.redacted import HIDDEN, event, machines, resource, scrubbed, scrubbed_json, secrets_of
 
@@ -128,3 +129,13 @@ def test_the_table_says_what_to_do_below_what_was_found():
 )
 def test_a_cluster_that_cannot_serve_the_resource_is_told(version: str, *, old: bool):
     assert is_too_old(version) is old
+
+
+@pytest.mark.parametrize("header", [None, "", "yesterday", "Tue, 01 Jan 99999999999 00:00:00 GMT"])
+def test_a_date_that_cannot_be_read_is_none(header: str | None):
+    assert parse_date(header) is None
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
+def test_a_date_header_is_in_utc(zone: str):
+    assert parse_date(f"Sat, 21 Nov 2026 19:41:36 {zone}") == datetime(2026, 11, 21, 19, 41, 36, tzinfo=UTC)

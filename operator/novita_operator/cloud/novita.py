@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
@@ -97,13 +96,13 @@ class Novita:
         found = await whole_list(partial(self._page, name=name))
         return tuple(machine for machine in found if machine.name == name or (not exactly and name in machine.name))
 
-    async def server_time(self) -> datetime | None:
-        """Novita's clock in whole seconds, None where it does not tell; asked without the key.
+    async def date(self) -> str | None:
+        """Novita's clock as HTTP spells it, None where it does not tell; asked without the key.
 
         Raises:
             CloudError: it cannot be reached.
         """
-        return await self._transport.server_time(seconds=self._read_seconds)
+        return await self._transport.date(seconds=self._read_seconds)
 
     async def start(self, machine_id: str, fence: Fence) -> None:
         await self._write(Operation.START, machine_id, fence)

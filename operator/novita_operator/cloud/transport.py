@@ -8,8 +8,6 @@ later one call the moment of writing by another name, no call succeeds any more;
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import httpx2
@@ -71,8 +69,8 @@ class Transport:
         # Outside the handler: httpx's errors hold the request, and the request holds the key.
         raise failure
 
-    async def server_time(self, *, seconds: float) -> datetime | None:
-        """The clock at the other end, from whatever it answers to a question without a key.
+    async def date(self, *, seconds: float) -> str | None:
+        """The clock at the other end as HTTP spells it, from whatever it answers to a question without a key.
 
         Raises:
             NotSent, Unknown: it does not answer.
@@ -83,8 +81,7 @@ class Transport:
                 answer = await self._reads.get("/clusters", extensions={"trace": fence_post.trace})
         except (httpx2.HTTPError, OSError) as error:
             raise fence_post.failure(error) from None
-        date = answer.headers.get("Date")
-        return parsedate_to_datetime(date) if date else None
+        return answer.headers.get("Date")
 
     async def _exchange(self, ask: Ask, key: str, fence_post: "_FencePost") -> Answer:
         client = self._reads if ask.body is None else self._writes

@@ -6,8 +6,6 @@ The client's typed models are passed by: parsing into them costs more CPU than t
 import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPMethod, HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -62,11 +60,10 @@ class Connection:
                 return
             query["continue"] = token
 
-    async def server_time(self) -> datetime | None:
-        """The API server's clock in whole seconds, None where a proxy keeps it to itself."""
+    async def date(self) -> str | None:
+        """The API server's clock, as HTTP spells it; None where a proxy keeps it to itself."""
         headers, _ = await self._exchange(HTTPMethod.GET, "/version", {"Accept": _JSON}, None)
-        date = headers.get("Date")
-        return parsedate_to_datetime(date) if date else None
+        return headers.get("Date")
 
     async def create(self, path: str, body: Json, *, write: str) -> Json:
         return await self._write(HTTPMethod.POST, path, _JSON, body, write=write)

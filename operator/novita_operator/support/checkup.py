@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from novita_operator.cloud.errors import CloudError, Unauthorized
@@ -51,7 +52,7 @@ class Checkup:
     async def _kubernetes(self) -> Finding:
         try:
             version = (await self.connection.get("/version"))["gitVersion"]
-            theirs = await self.connection.server_time()
+            theirs = parse_date(await self.connection.date())
         except ClusterError as error:
             return Finding(
                 "Kubernetes API",
@@ -113,7 +114,7 @@ class Checkup:
 
     async def _novita(self) -> AsyncIterator[Finding]:
         try:
-            theirs = await self.cloud.server_time()
+            theirs = parse_date(await self.cloud.date())
         except CloudError as error:
             yield Finding(
                 "Novita API",
@@ -135,6 +136,15 @@ def is_too_old(version: str) -> bool:
     """Whether the CRD cannot work there; a version that cannot be read may be any."""
     found = re.match(r"v(\d+)\.(\d+)", version)
     return found is not None and (int(found[1]), int(found[2])) < OLDEST_KUBERNETES
+
+
+def parse_date(header: str | None) -> datetime | None:
+    """What a Date header says, in whole seconds; None if there is none that can be read."""
+    try:
+        date = parsedate_to_datetime(header or "")
+    except (ValueError, OverflowError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _compared(root: Mapping[str, Any]) -> list[Any]:  # Any: JSON
