@@ -29,6 +29,7 @@ from novita_operator.cluster.recorder import Recorder
 from novita_operator.cluster.retained import Retained
 from novita_operator.control.act import Hands
 from novita_operator.control.audit import Audit
+from novita_operator.control.cadence import Cadence
 from novita_operator.control.catalogue import Catalogue
 from novita_operator.control.clock import Clock, system_clock
 from novita_operator.control.fleet import FleetPoller
@@ -124,9 +125,8 @@ def _assemble(
     recorder = Recorder(connection, instance=identity, now=clock.now, is_busy=queue.is_busy)
     quarantine = Quarantine(memory, recorder, may_act=may_act)
     catalogue = Catalogue(cloud, ttl=settings.catalogue_ttl, default_region=settings.default_region)
-    poller = FleetPoller(
-        cloud, memory, queue, fast=settings.fast_poll_interval, slow=settings.poll_interval, random=_random
-    )
+    cadence = Cadence(memory, fast=settings.fast_poll_interval, slow=settings.poll_interval, random=_random)
+    poller = FleetPoller(cloud, memory, queue, cadence)
     setbacks = Setbacks(memory, pace=settings.refusal_ttl, random=_random)
     launcher = Launcher(
         cloud,
@@ -147,7 +147,7 @@ def _assemble(
         queue=queue,
         poller=poller,
         reconciler=Reconciler(
-            memory, queue, poller, catalogue, hands, instances, recorder, quarantine, may_act=may_act
+            memory, queue, cadence, catalogue, hands, instances, recorder, quarantine, may_act=may_act
         ),
         sweep=sweep,
         audit=Audit(instances, memory, queue, quarantine, namespaces=options.namespaces),

@@ -25,6 +25,7 @@ from novita_operator.cluster.recorder import Recorder
 from novita_operator.cluster.retained import Retained
 from novita_operator.control.act import Hands
 from novita_operator.control.audit import Audit
+from novita_operator.control.cadence import Cadence
 from novita_operator.control.catalogue import Catalogue
 from novita_operator.control.clock import Clock
 from novita_operator.control.fleet import FleetPoller
@@ -207,7 +208,8 @@ def _assemble(
     cloud.hide(memory.secrets)
     instances, recorder = Instances(connection), Recorder(connection, instance=identity, now=clock.now)
     catalogue = Catalogue(cloud, ttl=_LONG_ENOUGH, default_region="")
-    poller = FleetPoller(cloud, memory, queue, fast=_FAST, slow=_SLOW, random=lambda: 0.5)
+    cadence = Cadence(memory, fast=_FAST, slow=_SLOW, random=lambda: 0.5)
+    poller = FleetPoller(cloud, memory, queue, cadence)
     setbacks = Setbacks(memory, pace=300, random=lambda: 0.0)
     retained = Retained(connection, HOME)
 
@@ -239,7 +241,7 @@ def _assemble(
         queue=queue,
         poller=poller,
         reconciler=Reconciler(
-            memory, queue, poller, catalogue, hands, instances, recorder, quarantine, may_act=may_act
+            memory, queue, cadence, catalogue, hands, instances, recorder, quarantine, may_act=may_act
         ),
         sweep=Sweep(cloud, instances, retained, cluster_id=CLUSTER_ID, namespaces=(namespace,)),
         audit=Audit(instances, memory, queue, quarantine, namespaces=(namespace,)),

@@ -23,6 +23,7 @@ from novita_operator.cluster.recorder import Recorder
 from novita_operator.cluster.retained import Retained
 from novita_operator.control.act import Hands
 from novita_operator.control.audit import Audit
+from novita_operator.control.cadence import Cadence
 from novita_operator.control.catalogue import Catalogue
 from novita_operator.control.clock import Clock
 from novita_operator.control.fleet import FleetPoller
@@ -61,7 +62,8 @@ class Process:
         self.queue = WorkQueue(world.time, longest_retry=_LONGEST_RETRY)
         steps, api = _Novita(self.line, world), _ApiServer(self.line, world)
         instances, retained = Instances(api), Retained(api, "home")
-        self.poller = FleetPoller(steps, self.memory, self.queue, fast=_FAST, slow=_SLOW, random=lambda: 0.5)
+        cadence = Cadence(self.memory, fast=_FAST, slow=_SLOW, random=lambda: 0.5)
+        self.poller = FleetPoller(steps, self.memory, self.queue, cadence)
         setbacks = Setbacks(self.memory, pace=_REFUSAL_PACE, random=lambda: 0.0)
         recorder = Recorder(api, instance=name, now=clock.now)
         self.launcher = Launcher(
@@ -78,7 +80,7 @@ class Process:
         quarantine = Quarantine(self.memory, recorder, may_act=_leads)
         catalogue = Catalogue(steps, ttl=600, default_region="")
         self.reconciler = Reconciler(
-            self.memory, self.queue, self.poller, catalogue, hands, instances, recorder, quarantine, may_act=_leads
+            self.memory, self.queue, cadence, catalogue, hands, instances, recorder, quarantine, may_act=_leads
         )
         looks = _Novita(self.line, world, Kind.SWEEP_MACHINES, Kind.SWEEP_DELETE)
         reads = _ApiServer(self.line, world, Kind.SWEEP_OBJECTS)

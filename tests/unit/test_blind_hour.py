@@ -19,6 +19,7 @@ from novita_operator.cloud.operations import Operation
 from novita_operator.cloud.pacing import Gate
 from novita_operator.cloud.paging import PAGE_SIZE, whole_list
 from novita_operator.cloud.wire import Page
+from novita_operator.control.cadence import Cadence
 from novita_operator.control.clock import Clock
 from novita_operator.control.fleet import FleetPoller
 from novita_operator.control.memory import Memory, Sight
@@ -78,8 +79,8 @@ class Hour:
         self.memory = Memory(POLICY, Clock(lambda: NOW, self.now), started=self.now())
         self.queue = WorkQueue(self.now)
         self.gate = Gate(calls_per_minute=CALLS_PER_MINUTE, clock=self.now, random=lambda: 0.5)
-        cloud = cast("Cloud", self)
-        self.poller = FleetPoller(cloud, self.memory, self.queue, fast=FAST, slow=SLOW, random=lambda: 0.5)
+        cadence = Cadence(self.memory, fast=FAST, slow=SLOW, random=lambda: 0.5)
+        self.poller = FleetPoller(cast("Cloud", self), self.memory, self.queue, cadence)
         for number in range(OBJECTS):
             self.memory.remember(instance(uid=f"uid-{number}"))
 

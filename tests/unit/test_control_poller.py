@@ -11,6 +11,7 @@ import pytest
 
 from build import MACHINE_ID, NOW, POLICY, UID, claim, instance, machine, recorded
 from novita_operator.cloud.errors import CloudError, NotSent, Unauthorized, Unknown
+from novita_operator.control.cadence import Cadence
 from novita_operator.control.clock import Clock
 from novita_operator.control.fleet import FleetPoller
 from novita_operator.control.memory import Memory, Sight
@@ -49,9 +50,8 @@ class Stage:
         self.lists = lists
         self.memory = Memory(POLICY, Clock(lambda: NOW, now), started=now())
         self.queue = WorkQueue(now)
-        self.poller = FleetPoller(
-            cast("Cloud", lists), self.memory, self.queue, fast=FAST, slow=SLOW, random=lambda: 0.5
-        )
+        self.cadence = Cadence(self.memory, fast=FAST, slow=SLOW, random=lambda: 0.5)
+        self.poller = FleetPoller(cast("Cloud", lists), self.memory, self.queue, self.cadence)
 
     async def woken(self) -> set[str]:
         """The keys that wait in the queue, taken out of it."""
@@ -116,7 +116,7 @@ async def test_who_waits_for_a_list_gets_one_at_once():
         stage.memory.remember(instance())
         await asyncio.sleep(15)
         asked = now()
-        stage.poller.await_list(UID)
+        stage.cadence.await_list(UID)
         await asyncio.sleep(1)
         assert stage.lists.asked == [asked]
         assert await stage.woken() == {UID}
@@ -126,7 +126,7 @@ async def test_who_waits_for_a_list_gets_one_at_once():
 async def test_lists_never_come_more_often_than_once_in_a_second_however_many_wait():
     async with polling() as stage:
         for number in range(1000):
-            stage.poller.await_list(f"uid-{number}")
+            stage.cadence.await_list(f"uid-{number}")
             await asyncio.sleep(0.01)
         assert len(stage.lists.asked) <= 11
         gaps = [later - earlier for earlier, later in zip(stage.lists.asked, stage.lists.asked[1:], strict=False)]
@@ -139,7 +139,7 @@ async def test_who_asks_while_a_list_is_being_read_waits_for_the_next_one():
         stage.memory.remember(instance())
         reading = asyncio.create_task(stage.poller.poll())
         await asyncio.sleep(0.05)
-        stage.poller.await_list(UID)
+        stage.cadence.await_list(UID)
         await reading
         assert await stage.woken() == set()
         await asyncio.sleep(2)
@@ -153,7 +153,7 @@ async def test_objects_that_begin_to_move_one_after_the_other_are_all_served_by_
         for number in range(100):
             other = instance(uid=f"uid-{number}")
             stage.memory.remember(other)
-            stage.poller.watch(other.uid, closely=True)
+            stage.cadence.watch(other.uid, closely=True)
             await asyncio.sleep(1)
         assert len(stage.lists.asked) <= 100 / FAST + 1
 
@@ -163,7 +163,7 @@ async def test_the_first_object_that_moves_need_not_wait_for_the_slow_pace():
     async with polling() as stage:
         stage.memory.remember(instance())
         await asyncio.sleep(5)
-        stage.poller.watch(UID, closely=True)
+        stage.cadence.watch(UID, closely=True)
         await asyncio.sleep(0.5)
         assert len(stage.lists.asked) == 1
 
@@ -173,9 +173,9 @@ async def test_what_is_forgotten_or_at_rest_hurries_nobody_any_more():
     async with polling() as stage:
         for end in ("forgotten", "at rest"):
             stage.memory.remember(instance())
-            stage.poller.watch(UID, closely=True)
+            stage.cadence.watch(UID, closely=True)
             await asyncio.sleep(60)
-            stage.memory.forget(UID) if end == "forgotten" else stage.poller.watch(UID, closely=False)
+            stage.memory.forget(UID) if end == "forgotten" else stage.cadence.watch(UID, closely=False)
             await asyncio.sleep(FAST)
             stage.lists.asked.clear()
             await asyncio.sleep(HOUR)
@@ -372,7 +372,7 @@ async def test_a_long_list_is_followed_by_twice_its_time_without_one_however_man
     stage = Stage(Lists(machine(), takes=4))
     await stage.poller.poll()
     loop = asyncio.create_task(stage.poller.run())
-    stage.poller.await_list(UID)
+    stage.cadence.await_list(UID)
     await asyncio.sleep(30)
     begun = stage.lists.asked
     assert [later - sooner for sooner, later in pairwise(begun)][:1] == [12]

@@ -1,53 +1,40 @@
 """The poller: one list of the whole account, compared with the last one, wakes only the objects that it concerns.
 
-Fast while something moves, slow when all is still, at once when somebody waits for a list. A list that fails leaves
-the last one standing; it grows old, and an old list means blind: all hear of that at once, even while a list hangs.
+A list that fails leaves the last one standing; it grows old, and an old list means blind: all hear of that at once,
+even while a list hangs.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
 
 from novita_operator import metrics
 from novita_operator.cloud.errors import CloudError, IncompleteList, NotSent, Unauthorized
 from novita_operator.cloud.port import Cloud
+from novita_operator.control.cadence import LULLS_PER_LIST, Cadence
 from novita_operator.control.memory import Memory, Sight
 from novita_operator.control.workqueue import WorkQueue
 from novita_operator.decision.brake import Brake
-from novita_operator.model.machine import MOVING, Fleet, Machine
+from novita_operator.model.machine import Fleet, Machine
 
 _ATTEMPTS = 3
-_JITTER = 0.1
-_SHORTEST_PAUSE = 1.0
-_LULLS_PER_LIST = 2.0
 _SHORT_LULL, _LONG_LULL = 2.0, 10.0
 
 logger = logging.getLogger(__name__)
 
 
 class FleetPoller:
-    """Keeps `memory.fleet` fresh. `fast` and `slow` are seconds between lists, `random` a number from 0 to 1."""
+    """Keeps `memory.fleet` fresh, as often as the cadence says."""
 
-    def __init__(
-        self, cloud: Cloud, memory: Memory, queue: WorkQueue, *, fast: float, slow: float, random: Callable[[], float]
-    ) -> None:
-        self._between_lists = asyncio.Event()
-        self._between_lists.set()
+    def __init__(self, cloud: Cloud, memory: Memory, queue: WorkQueue, cadence: Cadence) -> None:
         self._cloud = cloud
         self._memory = memory
         self._queue = queue
-        self._fast = fast
-        self._slow = slow
-        self._random = random
+        self._cadence = cadence
+        self._between_lists = asyncio.Event()
+        self._between_lists.set()
         self._brake = Brake()
-        self._waiting: dict[str, float] = {}
-        self._restless: set[str] = set()
-        self._hurry = asyncio.Event()
-        self._failures = 0
-        self._useless_for: float | None = None
         self._told = self._news()
-        self._took = 0.0
 
     async def lull(self) -> None:
         """Until no list is being read: a machine that is launched meanwhile makes its pages disagree.
@@ -55,22 +42,8 @@ class FleetPoller:
         Not much longer than the last one took: one that hangs must not hold the workers back from deletes and stops.
         """
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(max(_SHORT_LULL, _LULLS_PER_LIST * self._took), _LONG_LULL)):
+            async with asyncio.timeout(min(max(_SHORT_LULL, LULLS_PER_LIST * self._cadence.took), _LONG_LULL)):
                 await self._between_lists.wait()
-
-    def await_list(self, uid: str) -> None:
-        """Look at this object again after a list that begins from now on."""
-        self._waiting[uid] = self._memory.clock.boot()
-        self._hurry.set()
-
-    def watch(self, uid: str, *, closely: bool) -> None:
-        """Whether this object is on its way somewhere, so that lists should come fast."""
-        if not closely:
-            self._restless.discard(uid)
-        else:
-            if not self._restless:
-                self._hurry.set()  # from now on lists come fast, and one serves all that move
-            self._restless.add(uid)
 
     async def run(self) -> None:
         """Poll until cancelled; the first list, at the start, is left to the caller."""
@@ -81,18 +54,12 @@ class FleetPoller:
     async def _grow_old(self) -> None:
         """All hear that sight is lost when it is, not when the list under way has ended."""
         while True:
-            await asyncio.sleep(max(self._memory.sight_left(), min(self._fast, _SHORTEST_PAUSE)))
+            await asyncio.sleep(max(self._memory.sight_left(), self._cadence.least))
             self._tell()
 
     async def _poll_on(self) -> None:
         while True:
-            shortest = self._shortest_pause()
-            await asyncio.sleep(shortest)
-            pause = self._pause() - shortest
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(pause, 0)):
-                    await self._hurry.wait()
-            self._hurry.clear()
+            await self._cadence.pause()
             await self.poll()
 
     async def poll(self) -> None:
@@ -134,14 +101,13 @@ class FleetPoller:
         try:
             machines = await self._cloud.machines()
         except IncompleteList:
-            self._took = self._memory.clock.boot() - begun
+            self._cadence.took = self._memory.clock.boot() - begun
             raise
-        self._took = self._memory.clock.boot() - begun
+        self._cadence.took = self._memory.clock.boot() - begun
         return machines, begun
 
     def _failed(self, error: CloudError) -> None:
-        self._failures += 1
-        self._useless_for = error.retry_after
+        self._cadence.failed(error)
         if not isinstance(error, NotSent) or error.is_outage or not self._memory.trouble:
             self._memory.trouble = str(error)  # a call that was merely held back does not hide the cause
         if isinstance(error, Unauthorized):
@@ -150,7 +116,6 @@ class FleetPoller:
         logger.warning("the fleet could not be listed: %s", error)
 
     def _succeeded(self, machines: tuple[Machine, ...], begun: float) -> None:
-        self._failures = 0
         memory, before = self._memory, self._memory.fleet
         self._brake = self._brake.see(frozenset(machine.id for machine in machines), memory.deleted.keys())
         fleet = Fleet.of(machines, cluster_id=memory.policy.cluster_id, begun=begun, suspect=self._brake.is_on)
@@ -161,25 +126,7 @@ class FleetPoller:
             self._wake_all()
         elif before is not None:
             self._wake(_changed(memory, before, fleet) | _told(memory, before, fleet))
-        self._wake({uid for uid, since in self._waiting.items() if since <= begun})
-        self._waiting = {uid: since for uid, since in self._waiting.items() if since > begun}
-
-    def _shortest_pause(self) -> float:
-        """Seconds without a list, whoever hurries: launches wait while one is read, and must have their time too."""
-        return max(min(self._fast, _SHORTEST_PAUSE), min(_LULLS_PER_LIST * self._took, self._slow))
-
-    def _pause(self) -> float:
-        """Seconds until the next list."""
-        self._restless.intersection_update(self._memory.entries)  # what is released moves no more
-        moving = self._waiting or self._restless or _is_moving(self._memory.fleet)
-        pause = self._fast if moving else self._slow
-        if self._failures:
-            # Where it is known from when on a list makes sense, none comes later than that.
-            known = self._slow if self._useless_for is None else self._useless_for
-            pause = min(self._fast * 2.0 ** min(self._failures, 10), self._slow, known)
-        if self._memory.key_accepted is False:
-            pause = self._slow
-        return pause * (1 + _JITTER * (2 * self._random() - 1))
+        self._wake(self._cadence.succeeded(begun))
 
     def _forget_the_gone(self, fleet: Fleet) -> None:
         """A delete is remembered while the machine may still be shown or its object is still to be released."""
@@ -226,7 +173,3 @@ def _told(memory: Memory, before: Fleet, after: Fleet) -> set[str]:
         return asked
     owners = {owner for owner, group in after.ours.items() if any(machine.id in deleted for machine in group)}
     return asked | {i.uid for i in memory.instances() if i.owner in owners}
-
-
-def _is_moving(fleet: Fleet | None) -> bool:
-    return fleet is not None and any(machine.state in MOVING for group in fleet.ours.values() for machine in group)

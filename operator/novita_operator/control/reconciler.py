@@ -14,8 +14,8 @@ from novita_operator.cluster.instances import Instances
 from novita_operator.cluster.recorder import Recorder
 from novita_operator.control.about import about
 from novita_operator.control.act import Hands
+from novita_operator.control.cadence import Cadence
 from novita_operator.control.catalogue import Catalogue
-from novita_operator.control.fleet import FleetPoller
 from novita_operator.control.memory import Memory
 from novita_operator.control.patch import status_patch
 from novita_operator.control.poisoned import Quarantine
@@ -57,7 +57,7 @@ class Reconciler:
         self,
         memory: Memory,
         queue: WorkQueue,
-        poller: FleetPoller,
+        cadence: Cadence,
         catalogue: Catalogue,
         hands: Hands,
         instances: Instances,
@@ -68,7 +68,7 @@ class Reconciler:
     ) -> None:
         self._memory = memory
         self._queue = queue
-        self._poller = poller
+        self._cadence = cadence
         self._catalogue = catalogue
         self._hands = hands
         self._instances = instances
@@ -165,9 +165,9 @@ class Reconciler:
     async def _report(self, s: Situation, d: Decision) -> None:
         """Status, Events, and when to look again."""
         metrics.RECONCILES.labels(type(d.action).__name__).inc()
-        self._poller.watch(s.uid, closely=d.reason in _ON_THE_MOVE)
+        self._cadence.watch(s.uid, closely=d.reason in _ON_THE_MOVE)
         if isinstance(d.action, AwaitList):
-            self._poller.await_list(s.uid)
+            self._cadence.await_list(s.uid)
         if d.again is not None:
             self._queue.add_after(s.uid, d.again, self._memory.urgency(s.uid))
         if d.quiet:
