@@ -179,10 +179,11 @@ class Situation:
 
     @cached_property
     def lives(self) -> frozenset[str]:
-        """As the object tells them, and the claim that this process saw on it."""
-        remembered = self.remembered if self.claim is None else None
-        seen = remembered and life_in(remembered.machine, *self.instance.owner)
-        return self.instance.lives | {seen} if seen else self.instance.lives
+        """As the object tells them, and the claim that this process saw on it; a deletion goes by that alone."""
+        if self.claim is not None or self.remembered is None:
+            return self.instance.lives
+        seen = self.instance.lives_by(self.remembered)
+        return seen if self.instance.is_deleting else seen | self.instance.lives
 
     def is_of_this_life(self, machine: str) -> bool:
         """Whether a machine of this name was launched under the object's present UID."""
@@ -193,6 +194,10 @@ class Situation:
         cluster, owner = self.policy.cluster_id, self.instance.owner
         mine = (machine for machine in machines if machine.belongs_to(cluster) and machine.is_of(owner, self.lives))
         return tuple(machine for machine in mine if machine.state is not MachineState.REMOVED)
+
+    def is_not_done(self, claim: Claim) -> bool:
+        """Whether this process called create for it, and knows that nothing came of it."""
+        return self.create_call == (claim.machine, CallResult.NOT_DONE, None)
 
     def is_overtaken(self, claim: Claim) -> bool:
         """Whether status tells of a later launch: then somebody put the claim back."""
@@ -223,6 +228,14 @@ class Situation:
         if at is None or self.fleet is None:
             return False
         return machine.state in GOING_AWAY or self.fleet.begun <= at + self.policy.list_lag
+
+    @cached_property
+    def overtaking(self) -> Machine | None:
+        """The machine of a later launch than the claim's, which status tells of: somebody put an old claim back."""
+        if self.claim is None or self.told is None or not self.is_overtaken(self.claim):
+            return None
+        later = self.told.name if self.told.name != self.claim.machine else None
+        return next((machine for machine in self.ours if machine.name == later), None)
 
     @property
     def strangers(self) -> tuple[Machine, ...]:

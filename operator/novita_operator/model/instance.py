@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from novita_operator.model.base import Wire, Word
 from novita_operator.model.claim import FINALIZER, PAUSED_ANNOTATION, Claim
-from novita_operator.model.naming import Mark, Owner, life_in, name_part
+from novita_operator.model.naming import Mark, Owner, is_named_for, life_in, name_part
 from novita_operator.model.resource import GROUP, Spec
 from novita_operator.model.status import Status
 
@@ -142,10 +142,18 @@ class GpuInstance(Wire):
     def lives(self) -> frozenset[str]:
         """The `name_part` of each UID under which it may have launched what it has.
 
-        That is its own, that in the claim, and those of the machines that claim and status name. Status counts beside a
-        claim: if somebody changed the claim of an object that took a machine over, that machine would else be nobody's.
+        A backup that was applied over a launch of the present UID gives its deletion no machine of an earlier one.
         """
-        claim = self.written_claim
+        launched = self.status.machine_name
+        is_overlaid = self.restored_claim is not None and launched is not None and is_named_for(launched, self.uid)
+        return self.lives_by(None if is_overlaid and self.is_deleting else self.written_claim)
+
+    def lives_by(self, claim: Claim | None) -> frozenset[str]:
+        """Its own, that in the claim, and those of the machines that claim and status name.
+
+        Status counts beside a claim: if somebody changed the claim of an object that took a machine over, that machine
+        would else be nobody's.
+        """
         uids = (self.uid, claim.uid) if claim is not None else (self.uid,)
         told = (claim.machine if claim is not None else None, self.status.machine_name)
         earlier = (life_in(machine, *self.owner) for machine in told if machine is not None)

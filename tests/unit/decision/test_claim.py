@@ -26,7 +26,8 @@ from novita_operator.decision.rules.claim import ADOPTED, lost_claim, unresolved
 from novita_operator.decision.rules.startup import COMING_UP_NOTE
 from novita_operator.decision.situation import CallResult, CreateCall, Reading, Situation
 from novita_operator.model.claim import CLAIM_ANNOTATION, FINALIZER, Bargain, Claim
-from novita_operator.model.machine import MachineState
+from novita_operator.model.instance import GpuInstance
+from novita_operator.model.machine import Fleet, MachineState
 from novita_operator.model.naming import Mark
 from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import BillingMode
@@ -306,6 +307,59 @@ def test_what_the_object_lost_is_put_back_and_never_launched_over(s: Situation, 
 )
 def test_the_first_launch_goes_ahead(s: Situation) -> None:
     assert isinstance(decide(s).action, Launch)
+
+
+OLD_CLAIM_IS_BACK: dict[str, Any] = {
+    "claim": claim(),
+    "status": recorded(machineName=OTHER_NAME, instanceId="m-2", launches=2),
+}
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        pytest.param(instance(**OLD_CLAIM_IS_BACK), id="while it lives"),
+        pytest.param(
+            instance(**OLD_CLAIM_IS_BACK, spec=spec(deletionPolicy="Retain"), deletionTimestamp=NOW),
+            id="while it is deleted",
+        ),
+    ],
+)
+@pytest.mark.parametrize("shown", [fleet(OTHER), fleet(machine(), OTHER)], ids=["alone", "beside the claimed one"])
+def test_an_old_claim_that_somebody_put_back_takes_nothing_from_a_later_launch(subject: GpuInstance, shown: Fleet):
+    for proved_gone in ("", NAME):
+        s = situation(subject, fleet=shown, proved_gone=proved_gone)
+        assert decide(s) == put_back(rebuilt(machine=OTHER_NAME, launch=2, at=LONG_AGO))
+
+
+@pytest.mark.parametrize(
+    "s",
+    [
+        pytest.param(situation(instance(**OLD_CLAIM_IS_BACK)), id="the later machine is not shown"),
+        pytest.param(
+            situation(
+                instance(claim=claim(), status=recorded(machineName=OTHER_NAME, instanceId="m-2")), fleet=fleet(OTHER)
+            ),
+            id="the claim is of the same launch as the record",
+        ),
+        pytest.param(
+            situation(instance(claim=claim(), status=recorded(launches=2)), fleet=fleet(machine(), OTHER)),
+            id="status names the claimed machine",
+        ),
+        pytest.param(
+            situation(instance(claim=claim(), status={"launches": 2}), fleet=fleet(OTHER)), id="status names none"
+        ),
+        pytest.param(
+            situation(
+                instance(**OLD_CLAIM_IS_BACK, finalizer=False, deletionTimestamp=NOW),
+                fleet=fleet(OTHER),
+            ),
+            id="nothing can be written any more",
+        ),
+    ],
+)
+def test_a_claim_is_not_changed_without_a_later_machine_that_is_there(s: Situation):
+    assert lost_claim(s) is None
 
 
 @pytest.mark.parametrize(

@@ -136,8 +136,50 @@ ANOTHER = Decision(Rest(), Reason.DUPLICATE, "Another machine with this resource
         ),
         pytest.param(
             situation(RESTORED, proved_gone=NAME, alone=Reading(OTHER_NAME, BOOT - 1, None), market=market()),
+            launches(3, retry=1),
+            id="and when it is absent as well, the next launch may follow, as a retry",
+        ),
+        pytest.param(
+            situation(
+                instance(
+                    claim=claim(),
+                    status=recorded(
+                        machineName=OTHER_NAME,
+                        instanceId="m-2",
+                        launches=2,
+                        retries={"generation": 1, "count": 3, "lastTime": NOW.isoformat()},
+                    ),
+                ),
+                proved_gone=NAME,
+                alone=Reading(OTHER_NAME, BOOT - 1, None),
+                market=market(),
+            ),
+            Decision(
+                Rest(),
+                Reason.TOO_MANY_RETRIES,
+                "The machine is gone. Tried 3 times for this generation of the spec and gave up: "
+                "change the spec to try again.",
+            ),
+            id="a claim that is put back again and again buys no machine again and again",
+        ),
+        pytest.param(
+            situation(
+                instance(claim=claim(), status={"launches": 2}),
+                proved_gone=NAME,
+                kin=Kin(BOOT - 1, is_shown=False),
+                market=market(),
+            ),
             launches(3),
-            id="and when it is absent as well, the next launch may follow",
+            id="a later launch of which no machine is known is no retry",
+        ),
+        pytest.param(
+            situation(RESTORED, create_call=CreateCall(NAME, CallResult.NOT_DONE), market=market()),
+            Decision(
+                ReadAlone(OTHER_NAME, "m-2", BOOT - 1),
+                Reason.LAUNCH_UNCERTAIN,
+                f"The claim is older than the launch of {OTHER_NAME}.",
+            ),
+            id="even if the claim that was put back is known to have come to nothing",
         ),
         pytest.param(
             situation(instance(claim=claim(), status={"launches": 2}), proved_gone=NAME, market=market()),

@@ -346,6 +346,40 @@ def releases(*retained: str) -> Decision:
             releases("m-1"),
             id="Retain asks for no more than the list shows",
         ),
+        *(
+            pytest.param(
+                situation(deleting(claim=claim(), status=status), proved_gone=NAME, is_newborn=False, **known),
+                expected,
+                id=why,
+            )
+            for why, status, known, expected in (
+                (
+                    "a claim without a record may hide another launch",
+                    {},
+                    {},
+                    step(ReadKin(BOOT - 1)),
+                ),
+                ("and when there is none, it goes", {}, {"kin": Kin(BOOT - 1, is_shown=False)}, releases()),
+                (
+                    "of a launch that was not done nothing is left",
+                    {},
+                    {"create_call": CreateCall(NAME, CallResult.NOT_DONE)},
+                    releases(),
+                ),
+                (
+                    "a claim that was put back says nothing of the later launch",
+                    recorded(machineName=OTHER_NAME, launches=2),
+                    {"create_call": CreateCall(NAME, CallResult.NOT_DONE)},
+                    step(ReadKin(BOOT - 1)),
+                ),
+                (
+                    "not even if its machine is the recorded one",
+                    recorded(launches=2),
+                    {},
+                    step(ReadKin(BOOT - 1)),
+                ),
+            )
+        ),
     ],
 )
 def test_a_deletion_takes_the_machine_first_and_the_finalizer_last(s: Situation, expected: Decision) -> None:

@@ -355,6 +355,22 @@ def test_a_machine_that_was_taken_over_is_the_object_s_own(s: Situation, action:
             ReadAlone(OTHER_NAME, None, BOOT - 1),
             id="the claim that this process saw goes before the backup's",
         ),
+        *(
+            pytest.param(
+                situation(
+                    restored(deletionTimestamp=NOW, status=status),
+                    fleet=fleet(LEFT, machine(id="m-2", name=OTHER_NAME)),
+                    remembered=remembered,
+                    deleted={"m-2": BOOT - 1},
+                ),
+                Rest(),
+                id=f"a backup over a launch of this life, which {witness} tells of, gives it no other machine",
+            )
+            for witness, status, remembered in (
+                ("status", recorded(machineName=OTHER_NAME, instanceId="m-2"), None),
+                ("this process", {}, claim(machine=OTHER_NAME)),
+            )
+        ),
     ],
 )
 def test_a_restored_object_that_is_deleted_before_it_took_its_machine_over(s: Situation, action: Action) -> None:
@@ -378,6 +394,14 @@ def test_a_life_is_told_by_claim_and_record_and_forgotten_once_both_speak_of_the
     assert len(instance(claim=claim(), status=recorded(machineName=EARLIER_NAME)).lives) == 2
     assert len(instance(claim=claim(), status=recorded()).lives) == 1
     assert instance().uid == UID
+
+
+def test_a_backup_over_a_living_object_may_give_it_a_machine_while_it_lives_and_takes_none_along() -> None:
+    overlaid = {"claim": BROUGHT, "status": recorded()}
+    assert len(instance(**overlaid).lives) == 2
+    assert len(instance(**overlaid, deletionTimestamp=NOW).lives) == 1
+    for deletion, lives in (({}, 2), ({"deletionTimestamp": NOW}, 1)):
+        assert len(situation(restored(**deletion), remembered=claim()).lives) == lives
 
 
 def test_with_a_claim_of_its_own_an_object_has_the_lives_that_it_tells_of() -> None:

@@ -21,8 +21,10 @@ def lost_claim(s: Situation) -> Decision | None:
     """Losing finalizer, claim and status (`kubectl replace`, a restore) never launches a second machine.
 
     A restored object has a new UID. It takes over the machine of its earlier life, or proves it absent; what speaks of
-    a machine of this life goes before.
+    a machine of this life goes before, and an old claim takes nothing from a later launch.
     """
+    if s.overtaking is not None and s.instance.has_finalizer:
+        return _put_back(_rebuilt(s, s.overtaking))
     if s.instance.is_deleting:
         return None
     if s.claim is not None:
@@ -52,7 +54,7 @@ def unresolved_claim(s: Situation) -> Decision | None:
     found = _found(s, s.trace)
     if found is not None:
         return Decision(Record(found), Reason.STARTING, COMING_UP_NOTE, again=0.0)
-    if s.create_call == (s.claim.machine, CallResult.NOT_DONE, None) or is_absent(s, s.trace):
+    if s.is_not_done(s.claim) or is_absent(s, s.trace):
         return None
     return find_out(
         s,

@@ -4,7 +4,7 @@ from novita_operator.decision.absence import find_out, is_absent, look_for_kin
 from novita_operator.decision.actions import AwaitList, Decision, Launch, ReadMarket, Rest
 from novita_operator.decision.choose import choose
 from novita_operator.decision.rules import retries
-from novita_operator.decision.situation import CallResult, Situation
+from novita_operator.decision.situation import Situation
 from novita_operator.model.claim import MOST_LAUNCHES, Claim
 from novita_operator.model.reasons import Reason
 
@@ -26,7 +26,7 @@ def _not_safe(s: Situation) -> Decision | None:
         return Decision(Rest(), Reason.DUPLICATE, "Another machine with this resource's mark is being removed first.")
     if s.fleet is None or s.fleet.suspect:
         return Decision(Rest(), Reason.BRAKED, "Too many machines vanished from Novita's list at once to believe it.")
-    if s.claim is not None and s.create_call == (s.claim.machine, CallResult.NOT_DONE, None):
+    if s.claim is not None and s.is_not_done(s.claim) and not s.is_overtaken(s.claim):
         return None
     since = s.version_read if s.claim is None else s.trace_seen
     if s.fleet.begun < since:
@@ -44,7 +44,7 @@ def _told_of_later(s: Situation, claim: Claim) -> Decision | None:
 
 
 def _not_now(s: Situation) -> Decision | None:
-    waiting = retries.not_now(s, "The machine is gone.") if s.was_recorded else None
+    waiting = retries.not_now(s, "The machine is gone.") if _is_again(s) else None
     return waiting or retries.held_back(s)
 
 
@@ -56,10 +56,15 @@ def _at_the_market(s: Situation) -> Decision:
         again = min(s.policy.look_again, choice.again or s.policy.look_again)
         return Decision(Rest(), choice.reason, choice.message, again=again, placement=choice.looked_at)
     return Decision(
-        Launch(choice.offer, launch=_launches(s) + 1, retry=retries.spent(s) + (1 if s.was_recorded else 0)),
+        Launch(choice.offer, launch=_launches(s) + 1, retry=retries.spent(s) + _is_again(s)),
         Reason.LAUNCHING,
         f"Launching {choice.offer.product_name} in {choice.offer.region}.",
     )
+
+
+def _is_again(s: Situation) -> bool:
+    """Whether the machine of the last launch is known to have existed: another one is a retry."""
+    return s.was_recorded or (s.told is not None and s.claim is not None and s.is_overtaken(s.claim))
 
 
 def _launches(s: Situation) -> int:

@@ -2,7 +2,7 @@
 
 from novita_operator.decision.absence import find_out, is_absent, look_for_kin
 from novita_operator.decision.actions import AwaitList, Decision, Delete, DeleteCause, Release, Rest
-from novita_operator.decision.situation import CallResult, Situation, Trace
+from novita_operator.decision.situation import Situation, Trace
 from novita_operator.model.machine import GOING_AWAY
 from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import DeletionPolicy
@@ -32,7 +32,7 @@ def _stripped(s: Situation) -> Trace | None:
     What status says of an earlier life is no record: of that machine no id is believed, so nothing has looked for it.
     """
     claim = s.remembered or s.instance.restored_claim if s.claim is None else None
-    if claim is None or s.create_call == (claim.machine, CallResult.NOT_DONE, None):
+    if claim is None or s.is_not_done(claim):
         return None
     is_recorded = claim.machine == s.instance.status.machine_name and s.is_of_this_life(claim.machine)
     is_shown = any(machine.name == claim.machine for machine in s.ours)
@@ -48,11 +48,18 @@ def _let_go(s: Situation, retained: tuple[str, ...] = ()) -> Decision:
         return find_out(s, open_launch, Reason.DELETING, _DELETING, quiet=True)
     if s.fleet is None or s.fleet.begun < s.version_read or s.fleet.suspect:
         return Decision(AwaitList(), Reason.DELETING, _DELETING, quiet=True)
-    if s.claim is None and not s.ours:
+    if not s.ours and not _is_accounted_for(s):
         unseen = look_for_kin(s, s.version_read, Reason.DELETING, _DELETING)
         if unseen is not None:
             return unseen
     return Decision(Release(retained), Reason.DELETING, "No machine is left to delete.", quiet=True)
+
+
+def _is_accounted_for(s: Situation) -> bool:
+    """Whether the claim speaks of the last launch, and what became of that is known by more than the list."""
+    if s.claim is None or s.is_overtaken(s.claim):
+        return False
+    return s.was_recorded or s.is_not_done(s.claim)
 
 
 def _known_ids(s: Situation) -> tuple[str, ...]:
