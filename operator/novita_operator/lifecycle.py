@@ -77,6 +77,7 @@ class Life:
     pace: Pace
     health: Health
     stop: asyncio.Event
+    _served: asyncio.Event = field(default_factory=asyncio.Event)
     _kopf_stop: asyncio.Event = field(default_factory=asyncio.Event)
     _kopf_ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -98,6 +99,7 @@ class Life:
         await _cancel(*election)
         await self.health.stop()
         self._kopf_stop.set()
+        self._served.set()
         await asyncio.wait([kopf])
         return 0 if stop in ended else 1
 
@@ -122,7 +124,9 @@ class Life:
         """Ready once memory has had every object that there is; then compare from time to time."""
         while not self.health.synced:
             try:
-                await self.parts.audit.catch_up()
+                count = await self.parts.audit.count()
+                self._served.set()
+                await self.parts.audit.catch_up(count)
                 self.health.synced = True
             except ClusterError as error:
                 logger.warning("the objects could not be listed yet: %s", error)
@@ -130,6 +134,10 @@ class Life:
         await self.parts.audit.run(interval=self.pace.audit)
 
     async def _watch(self) -> None:
+        """What is served kopf asks only once: before the CRD is there it would wait for ever."""
+        await self._served.wait()
+        if self._kopf_stop.is_set():
+            return
         heed = asyncio.create_task(self._heed_signals_again())
         try:
             await handlers.watch(

@@ -6,12 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from component.operator_fixtures import FOREIGN, StartOperator
 from controlplane.plane import ControlPlane
 from novita_simulator.client import Simulator
-from stage import BRISK, KEY, Cluster, OperatorProcess, eventually, install_account, install_crd
+from stage import BRISK, KEY, Cluster, OperatorProcess, eventually, install_account, install_crd, operator
 
 pytestmark = pytest.mark.server
 
@@ -59,6 +60,22 @@ def test_rights_in_one_namespace_are_enough_for_an_operator_of_one_namespace(
     finally:
         process.kill()
     assert "orbidden" not in process.lines
+
+
+def test_an_operator_that_comes_before_the_crd_begins_once_it_is_there(novita: Simulator, tmp_path: Path) -> None:
+    with ControlPlane(tmp_path / "plane") as plane:
+        account = install_account(plane, "default")
+        with operator(tmp_path / "log", account, novita.url, {"NOVITA_OPERATOR_NAMESPACE": "default"}) as early:
+            eventually(lambda: "the objects could not be listed yet" in early.lines, "it looks for them")
+            assert early.get("/readyz").status_code == httpx2.codes.SERVICE_UNAVAILABLE
+            install_crd(plane)
+            early.wait_ready()
+            cluster = Cluster(plane, "default")
+            cluster.apply("trainer")
+            cluster.wait("trainer", "Ready")
+            cluster.delete("trainer")
+            plane.kubectl("delete", "crd", "gpuinstances.gpu.novita.ai")
+            assert eventually(early.process.poll, "it ends, to begin anew") == 1
 
 
 def test_a_stop_signal_lets_the_launch_in_flight_end_and_be_recorded(

@@ -111,6 +111,17 @@ async def test_one_orphan_that_cannot_be_deleted_holds_up_no_other_and_stays_in_
     assert [found.machine.id for found in parts.sweep.found] == [stubborn]
 
 
+async def test_a_deletion_without_an_answer_is_not_told_as_done(
+    namespace: str, still_novita: Simulator, start_parts: StartParts, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = await start_parts()
+    orphan = orphaned(still_novita, namespace, "orphan")
+    still_novita.fault("lost_before", "delete", times=1)
+    await swept(parts, still_novita, 1)
+    told = [record.getMessage() for record in caplog.records if f"Machine {orphan} is billed" in record.getMessage()]
+    assert [text.rpartition(": ")[2] for text in told] == ["its deletion got no answer.", "deleted."]
+
+
 async def test_without_leave_nothing_is_deleted(
     namespace: str, still_novita: Simulator, start_parts: StartParts
 ) -> None:

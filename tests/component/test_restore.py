@@ -248,6 +248,27 @@ async def test_a_retained_machine_that_a_restored_object_took_over_is_retained_n
     assert (len(still_novita.journal("create")), still_novita.journal("delete")) == (1, [])
 
 
+async def test_a_retained_machine_stays_on_the_list_until_its_object_has_it(
+    cluster: Cluster, still_novita: Simulator, start_parts: StartParts
+) -> None:
+    await launched(cluster, start_parts)
+    cluster.patch("trainer", {"spec": {"deletionPolicy": "Retain"}})
+    saved = backup(cluster)
+    cluster.kubectl("delete", "gpui", "trainer", "--wait=false")
+    parts = await start_parts()
+    await parts.learn()
+    await parts.see()
+    restore(cluster, saved)
+    await parts.learn()
+    await parts.poller.poll()
+    cluster.patch("trainer", {"metadata": {"labels": {"a": "b"}}})
+    with pytest.raises(Conflict):
+        await parts.look()
+    destroy(cluster)
+    assert [orphan.is_retained for orphan in await parts.sweep.look()] == [True]
+    assert still_novita.journal("delete") == []
+
+
 async def test_a_machine_without_a_claim_that_speaks_of_it_is_an_orphan(
     cluster: Cluster, still_novita: Simulator, start_parts: StartParts
 ) -> None:

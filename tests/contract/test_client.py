@@ -15,6 +15,7 @@ from novita_operator.cloud.credentials import Credentials
 from novita_operator.cloud.errors import (
     BadState,
     CloudError,
+    Forbidden,
     IncompleteList,
     NotFound,
     NotSent,
@@ -356,6 +357,23 @@ async def test_a_revoked_key_is_used_only_by_the_list_until_it_changes(
     assert novita.credentials_valid is None
     await novita.regions()
     assert novita.credentials_valid is True
+
+
+async def test_a_key_that_may_not_launch_may_go_on_deleting(novita: Novita, simulator: Simulator):
+    await novita.machines()
+    running = await create(novita)
+    simulator.fault("status_before", "create", status=403, reason="FORBIDDEN")
+    with pytest.raises(Forbidden):
+        await create(novita)
+    assert novita.credentials_valid is True
+    await novita.delete(running, fence)
+
+
+async def test_a_key_that_may_not_list_is_of_no_use(novita: Novita, simulator: Simulator):
+    simulator.fault("status_before", "list", status=403, reason="FORBIDDEN")
+    with pytest.raises(Forbidden):
+        await novita.machines()
+    assert novita.credentials_valid is False
 
 
 def test_the_end_of_a_call_with_the_old_key_says_nothing_of_the_new_one():

@@ -66,7 +66,7 @@ async def caught_up(watched: int) -> tuple[There, Memory]:
     there, memory = There(), Memory(POLICY, Clock(lambda: NOW, now), started=now())
     audit = auditor(there, memory)
     watching = asyncio.create_task(watch(there, memory, watched))
-    await audit.catch_up()
+    await audit.catch_up(await audit.count())
     await watching
     return there, memory
 

@@ -8,6 +8,7 @@ from novita_operator.cloud import verdict
 from novita_operator.cloud.errors import (
     BadState,
     CloudError,
+    Forbidden,
     NoMoney,
     NotDone,
     NotFound,
@@ -82,6 +83,10 @@ def raised(answer: Answer, operation: Operation, *secrets: str) -> CloudError:
         ("a wrong key is unauthorized, as a bare 401", Answer(401, b""), OTHERS, Unauthorized),
         ("a wrong key is unauthorized, as a 403", said(403, "INVALID_API_KEY"), EVERY, Unauthorized),
         ("a missing key is unauthorized", said(400, "MISSING_API_KEY"), EVERY, Unauthorized),
+        *(
+            (f"a key that may not do this is forbidden it, as {reason}", said(403, reason), EVERY, Forbidden)
+            for reason in ("FORBIDDEN", "API_NOT_ALLOWED", "PERMISSION_DENIED")
+        ),
         ("a 403 of the edge was not sent, and is no bad key", html(403), OTHERS, NotSent),
         ("a create that the edge answers may have been done", html(403), CREATE, Unknown),
         ("a create that the edge throttles may have been done", html(429), CREATE, Unknown),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from novita_operator.cloud.errors import CloudError, NotDone, NotSent, Throttled, Unauthorized
+from novita_operator.cloud.errors import CloudError, Forbidden, NotDone, NotSent, Throttled, Unauthorized
 
 
 class Credentials:
@@ -32,9 +32,12 @@ class Credentials:
             raise NotSent("Novita rejected the API key: give the operator a valid one")
         return key
 
-    def judge(self, key: str, error: CloudError | None) -> None:
-        """Learn from the end of a call that was made with `key`; a key that was replaced meanwhile is forgotten."""
-        if key != self._last:
+    def judge(self, key: str, error: CloudError | None, *, probe: bool = False) -> None:
+        """Learn from the end of a call that was made with `key`; a key that was replaced meanwhile is forgotten.
+
+        One that may not do this may do other things; but without the probe, the list, nothing can be done with it.
+        """
+        if key != self._last or (isinstance(error, Forbidden) and not probe):
             return
         if isinstance(error, Unauthorized):
             self._valid = False

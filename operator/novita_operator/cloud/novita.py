@@ -169,7 +169,7 @@ class Novita:
             answer = await self._transport.exchange(ask, key=key, fence=fence, seconds=seconds)
             fields = verdict.read(answer, operation, self._secrets(key, *secrets))
         except CloudError as error:
-            self._credentials.judge(key, error)
+            self._credentials.judge(key, error, probe=probe)
             raise
         self._credentials.judge(key, None)
         return fields

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from novita_operator.cloud.errors import (
     BadState,
     CloudError,
+    Forbidden,
     NoMoney,
     NotFound,
     NotSent,
@@ -32,7 +33,8 @@ _REASONS: dict[type[CloudError], str] = {
     " IMAGE_NOT_FOUND IMAGE_URL_OR_AUTH_ERROR IMAGE_TOO_LARGE TEMPLATE_IS_PRIVATE PREPAID_INSTANCE_NOT_SUPPORT_RELEASE"
     " NETWORK_STORAGE_TOO_LARGE NETWORK_STORAGE_UNAVAILABLE CUR_CLUSTER_NETWORK_STORAGE_NOT_SUPPORT"
     " SAVING_PLAN_ALREADY_EXISTS",
-    Unauthorized: "UNAUTHORIZED MISSING_API_KEY INVALID_API_KEY FORBIDDEN API_NOT_ALLOWED PERMISSION_DENIED",
+    Unauthorized: "UNAUTHORIZED MISSING_API_KEY INVALID_API_KEY",
+    Forbidden: "FORBIDDEN API_NOT_ALLOWED PERMISSION_DENIED",
     NotSent: "API_NOT_FOUND",
 }
 _BY_REASON = {reason: error for error, reasons in _REASONS.items() for reason in reasons.split()}

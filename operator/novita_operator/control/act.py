@@ -90,10 +90,10 @@ class Hands:
 
     async def _put_back(self, s: Situation, action: PutBack) -> None:
         """A machine of an earlier life may have been left running on purpose; from now on its object answers for it."""
+        self._memory.keep_up(await self._instances.write_claim(s.instance, action.claim))
         for machine in s.ours:
             if machine.name == action.claim.machine and not s.is_of_this_life(machine.name):
                 await self._retained.forget(machine.id)
-        self._memory.keep_up(await self._instances.write_claim(s.instance, action.claim))
 
     async def _lay_hand_on(self, s: Situation, d: Decision, deed: Start | Stop | Delete) -> None:
         match deed:
@@ -190,6 +190,8 @@ class Hands:
 
     async def _release(self, s: Situation, d: Decision, action: Release) -> None:
         """What is retained is written down first: a machine that nobody knows of is a leak."""
+        if action.retained and not await self._still_stands(s):
+            return
         subject = f"{s.instance.metadata.namespace}/{s.instance.metadata.name}"
         for machine_id in action.retained:
             await self._retained.note(machine_id, subject)

@@ -59,13 +59,12 @@ class Audit:
             if self.is_behind(uid, version) or _was_restored(before.get(uid), version):
                 await self._read(uid, version, before.get(uid))
 
-    async def catch_up(self) -> None:
-        """At the start: until memory has had every object; what the watch brings is not asked for a second time.
+    async def catch_up(self, count: int) -> None:
+        """At the start: until memory has had so many objects; what the watch brings is not asked for a second time.
 
         Raises:
             ClusterError: the API server did not answer.
         """
-        count = sum([await self._instances.count(namespace) for namespace in self._namespaces or (None,)])
         brought, quiet = 0, 0.0
         while (known := self._known()) < count and quiet < _PATIENCE_SECONDS:
             quiet = 0.0 if known > brought else quiet + _TICK_SECONDS
@@ -73,6 +72,14 @@ class Audit:
             await asyncio.sleep(_TICK_SECONDS)
         if self._known() < count:
             await self.audit()
+
+    async def count(self) -> int:
+        """How many objects are watched.
+
+        Raises:
+            ClusterError: the API server did not answer, or does not serve them.
+        """
+        return sum([await self._instances.count(namespace) for namespace in self._namespaces or (None,)])
 
     def _known(self) -> int:
         """How many objects memory has had, those included that cannot be understood."""

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 
 from novita_operator import metrics
-from novita_operator.cloud.errors import CloudError, NotFound, Unknown
+from novita_operator.cloud.errors import CloudError, NotFound, NotSent, Unknown
 from novita_operator.cloud.port import Cloud, Fence
 from novita_operator.cluster.errors import ClusterError, Gone
 from novita_operator.cluster.instances import Instances, Version
@@ -24,6 +24,9 @@ from novita_operator.model.notice import Notice, NoticeType, Subject
 from novita_operator.model.reasons import Incident
 
 MOST_PER_PASS = 5
+
+_FRESH_SECONDS = 30.0
+_LEFT = "delete it"
 
 logger = logging.getLogger(__name__)
 
@@ -87,24 +90,37 @@ class Sweep:
             machine, mark = orphan.machine, orphan.mark
             if left > 0 and _is_inherited(orphan, await self._lives(mark.owner)):
                 continue
-            is_deleted = left > 0 and await self._delete(machine.id, fence)
-            left -= is_deleted
-            note = f"Machine {machine.id} is billed and has no resource: {'deleted' if is_deleted else 'delete it'}."
+            outcome = await self._delete(machine.id, _while_fresh(fence)) if left > 0 else _LEFT
+            left -= outcome != _LEFT
+            note = f"Machine {machine.id} is billed and has no resource: {outcome}."
             subject = Subject(mark.namespace, mark.name, mark.uid)
             recorder.emit(Notice(subject, NoticeType.WARNING, Incident.ORPHANED, "Sweep", note))
             logger.warning("orphan of %s: %s", mark, note)
 
-    async def _delete(self, machine_id: str, fence: Fence) -> bool:
-        """Whether it may be deleted now; one that Novita does not delete must not hold up the others."""
+    async def _delete(self, machine_id: str, fence: Fence) -> str:
+        """What became of it; one that Novita does not delete must not hold up the others."""
         try:
             await self._cloud.delete(machine_id, fence)
         except NotFound:
             pass
         except CloudError as error:
             logger.warning("orphan %s could not be deleted: %s", machine_id, error)
-            return isinstance(error, Unknown)
+            return "its deletion got no answer" if isinstance(error, Unknown) else _LEFT
         metrics.ORPHANS_DELETED.inc()
-        return True
+        return "deleted"
+
+
+def _while_fresh(fence: Fence) -> Fence:
+    """Also holds a call back that waited too long: who reads the object now may find another there."""
+    now = asyncio.get_running_loop().time
+    begun = now()
+
+    def check() -> None:
+        fence()
+        if now() > begun + _FRESH_SECONDS:
+            raise NotSent("the look at its object grew too old before the call could be sent")
+
+    return check
 
 
 def _is_inherited(orphan: Orphan, lives: frozenset[str] | None) -> bool:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from novita_operator.cloud.errors import (
     BadState,
     CloudError,
+    Forbidden,
     NoMoney,
     NotDone,
     NotFound,
@@ -41,7 +42,8 @@ _MEANINGS: Mapping[type[NotDone], _Meaning] = {
     QuotaExceeded: _Meaning(Reason.QUOTA_EXCEEDED, "The account may not have more machines. {}"),
     NoMoney: _Meaning(Reason.NO_MONEY, "The Novita account cannot pay: top it up."),
     Throttled: _Meaning(Reason.THROTTLED, "Novita asks for fewer calls.", 10.0),
-    Unauthorized: _Meaning(Reason.KEY_REJECTED, "Novita does not let this API key do that. {}"),
+    Unauthorized: _Meaning(Reason.KEY_REJECTED, "Novita rejects the API key. {}"),
+    Forbidden: _Meaning(Reason.KEY_REJECTED, "Novita does not let this API key do that. {}"),
     NotSent: _Meaning(Reason.NOVITA_UNREACHABLE, "The call could not be sent: {}", 5.0),
     BadState: _Meaning(Reason.RETRYING, "Novita is busy with it: {}", 10.0),
 }

@@ -397,11 +397,9 @@ def test_a_life_is_told_by_claim_and_record_and_forgotten_once_both_speak_of_the
 
 
 def test_a_backup_over_a_living_object_may_give_it_a_machine_while_it_lives_and_takes_none_along() -> None:
-    overlaid = {"claim": BROUGHT, "status": recorded()}
-    assert len(instance(**overlaid).lives) == 2
-    assert len(instance(**overlaid, deletionTimestamp=NOW).lives) == 1
-    for deletion, lives in (({}, 2), ({"deletionTimestamp": NOW}, 1)):
-        assert len(situation(restored(**deletion), remembered=claim()).lives) == lives
+    for deleted, lives in ((None, 2), (NOW, 1)):
+        assert len(restored(status=recorded(), deletionTimestamp=deleted).lives) == lives
+        assert len(situation(restored(deletionTimestamp=deleted), remembered=claim()).lives) == lives
 
 
 def test_with_a_claim_of_its_own_an_object_has_the_lives_that_it_tells_of() -> None:
