@@ -7,9 +7,16 @@ import pytest
 import yaml
 
 from documents.pages import PAGES, Page
-from documents.session import Session, dialogue
+from documents.session import Session, dialogue, is_script, script
+from stage import KEY
 
-SHOWN = [page for page in PAGES if any(fence.mark == "run" for fence in page.fences)]
+SHOWN = [page for page in PAGES if any((fence.language, fence.mark) == ("console", "run") for fence in page.fences)]
+SCRIPTED = [page for page in PAGES if any(map(is_script, page.fences))]
+SCENES: dict[str, tuple[dict[str, Any], str]] = {
+    "docs/runbooks/NovitaInstanceNotReady.md": ({"billing": {"maxPricePerHour": "0.01"}}, "Ready=False"),
+    "docs/runbooks/NovitaInstanceStalled.md": ({"productName": "no such"}, "Stalled"),
+}
+"""What the resource of a page is like, and its condition; else it runs."""
 TRIED_ELSEWHERE = {
     ("docs/observability.md", "scrape_configs"),  # tests/observability/test_shown.py
     ("docs/observability.md", "inhibit_rules"),  # there, too
@@ -70,6 +77,25 @@ def test_a_page_can_be_followed_and_leaves_nothing_behind(session: Session, page
     assert session.run("kubectl get gpui --all-namespaces --output name") == ""
 
 
+@pytest.fixture
+def words(session: Session, page: Page) -> Iterator[dict[str, str]]:
+    """What the page speaks of is there: neighbours' namespaces, a key, and a resource; its NAME and NAMESPACE."""
+    for namespace in ("argocd", "monitoring", "team-a"):
+        session.attempt(f"kubectl create namespace {namespace}")
+    (session.folder / "novita-api-key").write_text(KEY)
+    spec, condition = SCENES.get(page.name, ({}, "Ready"))
+    session.run("kubectl apply --filename -", yaml.safe_dump(whole(spec)))
+    session.run(f"kubectl wait gpui/shown --for=condition={condition} --timeout=1m")
+    yield {"NAMESPACE": "default", "NAME": "shown"}
+    session.run("kubectl delete gpui shown")
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("page", SCRIPTED, ids=lambda page: page.name)
+def test_what_a_page_says_to_type_can_be_typed(session: Session, words: dict[str, str], page: Page):
+    assert session.type(page, **words) > 0
+
+
 @pytest.mark.server
 @pytest.mark.parametrize("page", WITH_MANIFESTS, ids=lambda page: page.name)
 def test_a_manifest_that_is_shown_is_taken_whole(session: Session, page: Page):
@@ -89,6 +115,10 @@ def test_a_command_that_answers_otherwise_is_found(session: Session):
         session.follow_text("$ kubectl version --client\nClient Version: v0.1\n")
     with pytest.raises(AssertionError, match="NotFound"):
         session.follow_text("$ kubectl delete gpui nobody\n")
+    with pytest.raises(AssertionError, match="unknown flag: --al-pods"):
+        session.run("kubectl logs -n novita-operator deploy/novita-operator --al-pods")
+    with pytest.raises(AssertionError, match="invalid choice"):
+        session.run("kubectl exec -n novita-operator deploy/novita-operator -- novita-operator orphan")
 
 
 @pytest.mark.server
@@ -99,6 +129,10 @@ def test_a_manifest_with_a_field_too_many_is_found(session: Session):
     )
     assert "colour" in refused.stdout
     assert refused.returncode == 1
+
+
+def test_a_script_is_a_command_a_line():
+    assert script("one  # as said\n# then\n\ntwo \\\n  --more\n") == ["one  # as said", "two    --more"]
 
 
 def test_a_dialogue_is_commands_and_answers():
