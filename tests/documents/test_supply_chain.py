@@ -1,7 +1,9 @@
 """The workflows and updates: pinned, without more rights than needed, and nothing left out."""
 
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,8 @@ LOCKED = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
 UPDATES = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
 MANIFESTS = {"uv": "uv.lock", "docker": "Dockerfile", "gomod": "go.mod", "github-actions": ".github/workflows"}
 UV = re.search(r"astral-sh/uv:([\d.]+)", (ROOT / "Dockerfile").read_text())
+SHELLCHECK = shutil.which("shellcheck", path=str(Path(sys.executable).parent))
+scripts = pytest.mark.skipif(not SHELLCHECK, reason="PyPI has no shellcheck for this machine")
 
 _PINNED = re.compile(r"[\w-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.github/workflows/\w+\.yaml")
 _USES = re.compile(r"^ *(?:- )?uses: (.+)$", re.MULTILINE)
@@ -32,17 +36,26 @@ def name_of(path: Path) -> str:
     return path.name
 
 
+def actionlint(*workflows: Path) -> tuple[int, str]:
+    """What it says, and what shellcheck says through it."""
+    command = [str(tool("actionlint")), "-shellcheck", SHELLCHECK or "", *map(str, workflows)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
+
+
 @pytest.mark.tools
 def test_actionlint_has_nothing_to_say():
-    done = subprocess.run([tool("actionlint"), *WORKFLOWS], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
+    assert actionlint(*WORKFLOWS) == (0, "")
 
 
 @pytest.mark.tools
-def test_actionlint_says_so_if_a_workflow_is_wrong(tmp_path: Path):
-    wrong = tmp_path / "wrong.yaml"
-    wrong.write_text((WORKFLOWS[0].read_text()).replace("runs-on:", "run-on:"))
-    assert subprocess.run([tool("actionlint"), wrong], capture_output=True, check=False).returncode == 1
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("runs-on:", "run-on:"), pytest.param("run: ", "run: echo $HOME; ", marks=scripts)]
+)
+def test_actionlint_says_so_if_a_workflow_is_wrong(tmp_path: Path, right: str, wrong: str):
+    spoilt = tmp_path / "wrong.yaml"
+    spoilt.write_text(WORKFLOWS[0].read_text().replace(right, wrong))
+    assert actionlint(spoilt)[0] == 1
 
 
 @pytest.mark.parametrize(("name", "action"), [*used()])
