@@ -49,6 +49,7 @@ def scripts(command: str, *jobs: str) -> list[dict[str, Any]]:
 
 def test_nothing_is_pushed_before_the_tests_have_passed_and_the_versions_agree():
     needs = {name: job.get("needs") for name, job in WORKFLOW["jobs"].items()}
+    assert WORKFLOW["jobs"]["tests"]["uses"] == "./.github/workflows/test.yaml"
     assert needs == {
         "tests": None,
         "agree": None,
