@@ -3,25 +3,40 @@
 import doctest
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from documents.pages import ROOT, Page
+from documents.pages import ROOT, Fence, Page
 from stage import KEY, PATIENCE, QUICK, Stage, stage
 
 _LOOKS = re.compile(r"kubectl (get|events|describe|api-versions)\b")
+_ASKS = re.compile(r"kubectl (get|describe)\b")
+_IN_THE_POD = re.compile(r"^kubectl exec -n novita-operator deploy/novita-operator -- ")
+_ITS_LOG = re.compile(r"^kubectl logs -n novita-operator deploy/novita-operator((?: --\S+)*)")
 _LOOSELY = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 class Session:
-    """Commands run in a folder of their own, in which the repository's CRD and manifests stand."""
+    """Commands run in a folder of their own, in which the repository's CRD and manifests stand.
+
+    There is no kubelet: what the pod is asked, this machine is, and a command of ours runs here.
+    """
 
     def __init__(self, scene: Stage, folder: Path) -> None:
         self.folder = folder
-        self._environment = scene.plane.environment | {"NEW_KEY": KEY}
+        self._log = scene.operator.log
+        environment = scene.plane.environment
+        self._environment = environment | {
+            "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}",
+            "NEW_KEY": KEY,
+            "NOVITA_API_KEY": KEY,
+            "NOVITA_API_BASE_URL": scene.novita.url,
+            "NOVITA_OPERATOR_NAMESPACE": "novita-operator",
+        }
         for name in ("crds", "manifests"):
             (folder / name).symlink_to(ROOT / name)
 
@@ -32,8 +47,11 @@ class Session:
         return done.stdout
 
     def attempt(self, command: str, input: str | None = None) -> subprocess.CompletedProcess[str]:  # noqa: A002  as above
+        # With --help kubectl still refuses options that it does not know.
+        its_log = rf"{{ kubectl logs\1 --help >/dev/null && cat {self._log}; }}"
+        here = _ITS_LOG.sub(its_log, _IN_THE_POD.sub("", command))
         return subprocess.run(
-            ["/bin/bash", "-o", "pipefail", "-c", command],
+            ["/bin/bash", "-o", "pipefail", "-c", here],
             cwd=self.folder,
             env=self._environment,
             input=input,
@@ -49,9 +67,17 @@ class Session:
         for fence in page.fences:
             if fence.mark.startswith("file: "):
                 (self.folder / fence.mark.removeprefix("file: ")).write_text(fence.code)
-            elif fence.mark == "run":
+            elif fence.mark == "run" and fence.language == "console":
                 count += self.follow_text(fence.code)
         return count
+
+    def type(self, page: Page, **words: str) -> int:
+        """Do what the page's scripts say, with these words filled in; returns how many commands they had."""
+        commands = [command for fence in page.fences if is_script(fence) for command in script(fence.code)]
+        for command in commands:
+            said = self.run(re.sub(r"\b[A-Z]+\b", lambda found: words.get(found[0], found[0]), command))
+            assert said.strip() or not _ASKS.match(command), f"$ {command}\nsays nothing"
+        return len(commands)
 
     def follow_text(self, text: str) -> int:
         """Run each command; AssertionError unless it answers as the text shows."""
@@ -72,6 +98,16 @@ def dialogue(text: str) -> Iterator[tuple[str, str]]:
     for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         command, _, answer = part.partition("\n")
         yield command, answer
+
+
+def is_script(fence: Fence) -> bool:
+    """Whether its commands are to be run, and their answers are not shown."""
+    return fence.mark == "run" and fence.language == "sh"
+
+
+def script(text: str) -> list[str]:
+    """Its commands, one a line but where the line goes on."""
+    return [line for line in text.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,8 @@ from documents.pages import PAGES, ROOT, Page
 
 _MAKE = re.compile(r"\bmake ((?:[a-z][a-z-]*[ \t]*)+)")
 _EXTERNAL = re.compile(r"(https://[a-z0-9.-]+\.[a-z]+(/\S*)?|mailto:\S+@\S+)")
+_OURS = re.compile(r"https://github\.com/novita-gpu-operator/novita-gpu-operator/(?:blob|tree)/main/([\w./#-]*\w)")
+_TEXT = {".json", ".lua", ".md", ".py", ".tpl", ".txt", ".yaml"}
 BY_PATH = {page.path: page for page in PAGES}
 FOUND_BY_THEIR_OWN_INDEX = ("docs/decisions/", "docs/runbooks/")
 
@@ -16,16 +19,25 @@ FOUND_BY_THEIR_OWN_INDEX = ("docs/decisions/", "docs/runbooks/")
 def broken_links(page: Page) -> Iterator[str]:
     """What is wrong with the page's links; those that leave the repository are judged by their form alone."""
     for link in page.links:
-        if re.match(r"[a-z]+:", link):
-            if not _EXTERNAL.fullmatch(link):
-                yield f"{link}: this is no address"
-            continue
-        file, _, anchor = link.partition("#")
-        target = (page.path.parent / file).resolve() if file else page.path
-        if not target.exists() or not target.is_relative_to(page.root):
-            yield f"{link}: there is no such file"
-        elif anchor and anchor not in Page(target, page.root).anchors:
-            yield f"{link}: there is no such heading"
+        if not re.match(r"[a-z]+:", link):
+            yield from broken_path(link, page.path, page.root)
+        elif not _EXTERNAL.fullmatch(link):
+            yield f"{link}: this is no address"
+
+
+def broken_addresses(text: str, root: Path = ROOT) -> Iterator[str]:
+    """What is wrong with the addresses of our own repository on GitHub."""
+    for link in _OURS.findall(text):
+        yield from broken_path(link, root / "README.md", root)
+
+
+def broken_path(link: str, page: Path, root: Path) -> Iterator[str]:
+    file, _, anchor = link.partition("#")
+    target = (page.parent / file).resolve() if file else page
+    if not target.exists() or not target.is_relative_to(root):
+        yield f"{link}: there is no such file"
+    elif anchor and anchor not in Page(target, root).anchors:
+        yield f"{link}: there is no such heading"
 
 
 def make_targets(page: Page) -> set[str]:
@@ -38,6 +50,12 @@ def make_targets(page: Page) -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_to_a_file_and_a_heading(page: Page):
     assert list(broken_links(page)) == []
+
+
+@pytest.mark.parametrize("folder", ["docs", "helm", "manifests", "operator"])
+def test_every_address_of_our_own_leads_to_a_file_and_a_heading(folder: str):
+    texts = {path: path.read_text() for path in (ROOT / folder).rglob("*") if path.suffix in _TEXT}
+    assert {path: broken for path, text in texts.items() if (broken := list(broken_addresses(text)))} == {}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

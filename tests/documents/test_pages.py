@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from documents.pages import Fence, Page
-from documents.test_links import broken_links, make_targets
+from documents.test_links import broken_addresses, broken_links, make_targets
 
 PAGE = """# One heading
 
@@ -96,3 +96,20 @@ def test_make_targets_are_read_from_code_and_not_from_its_comments(page: Page):
 def test_a_link_that_leads_nowhere_is_found(tmp_path: Path, link: str, wrong: str | None):
     found = list(broken_links(planted(tmp_path, f"# Here\n\n[one]({link})\n\n    [none](in/code)\n")))
     assert found == ([f"{link}: {wrong}"] if wrong else [])
+
+
+@pytest.mark.parametrize(
+    ("where", "wrong"),
+    [
+        ("page.md", None),
+        ("page.md#here", None),
+        ("", None),
+        ("other.md", "there is no such file"),
+        ("page.md#there", "there is no such heading"),
+    ],
+)
+def test_an_address_of_our_own_that_leads_nowhere_is_found(tmp_path: Path, where: str, wrong: str | None):
+    planted(tmp_path, "# Here\n")
+    home = "https://github.com/novita-gpu-operator/novita-gpu-operator/blob/main"
+    found = list(broken_addresses(f'url: "{home}/{where}", read it.', tmp_path))
+    assert found == ([f"{where}: {wrong}"] if wrong else [])

@@ -41,6 +41,7 @@ _METRIC = re.compile(r"\bnovita_(?:api|fleet|gpu|operator)_[a-z_]+\b(?![./])")
 _WORD = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)*")
 _FIELD = re.compile(r"(?<![\w/])(spec|status)((?:\.[A-Za-z]+)+)")
 _COMMAND = re.compile(r"(?:^|-- )novita-operator ([a-z-]+)", re.MULTILINE)
+_LOOKED_FOR = re.compile(r"grep -F '([^']+)'")
 _SERIES = re.compile(r"_(bucket|count|sum)$")
 
 
@@ -116,6 +117,13 @@ def test_every_command_of_ours_that_is_named_exists():
         command = [sys.executable, "-m", "novita_operator", name, "--help"]
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0, name
     assert {"run", "orphans"} <= named
+
+
+def test_what_is_looked_for_in_the_log_is_logged():
+    code = "\n".join(path.read_text() for path in (ROOT / "operator" / "novita_operator").rglob("*.py"))
+    looked_for = {text for page in PAGES for text in _LOOKED_FOR.findall(code_of(page))}
+    assert looked_for
+    assert {text for text in looked_for if text not in code} == set()
 
 
 def test_no_field_of_the_spec_is_without_a_guide():

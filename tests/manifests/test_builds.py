@@ -3,6 +3,8 @@
 import functools
 import json
 import operator
+import os
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -12,6 +14,7 @@ import pytest
 import yaml
 
 from controlplane.plane import ControlPlane
+from documents.pages import Page
 from manifests.kustomize import COMPONENTS, LEAVES, MANIFESTS, build, name_of, objects, only, overlay
 from manifests.schemas import conform, write_schemas
 from novita_operator.cluster.rights import NAME, RIGHTS
@@ -32,6 +35,7 @@ SELECTORS = [
     ("ServiceMonitor", "selector.matchLabels"),
 ]
 SETTINGS = f"{NAME}-settings"
+_REMOTE = re.compile(r"https://github\.com/novita-gpu-operator/novita-gpu-operator//(\S+)\?ref=v\S+")
 leaves = pytest.mark.parametrize("leaf", LEAVES, ids=name_of)
 installs = pytest.mark.parametrize("install", RENDERED, ids=name_of)
 
@@ -85,6 +89,18 @@ def test_a_component_goes_with_an_install(
     text = build(plane, overlay(tmp_path, install, components=[component], namespace="elsewhere"))
     assert dry_run(plane, text).stderr == ""
     assert conform(text, schemas) == []
+
+
+def test_the_overlay_that_is_shown_builds_from_this_tree(plane: ControlPlane, schemas: Path, tmp_path: Path):
+    [shown] = [fence.code for fence in Page(MANIFESTS / "README.md").fences if fence.language == "yaml"]
+    here = os.path.relpath(MANIFESTS.parent, tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(_REMOTE.sub(rf"{here}/\1", shown))
+    text = build(plane, tmp_path)
+    assert dry_run(plane, text).stderr == ""
+    assert conform(text, schemas) == []
+    [container] = only(text, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert "@sha256:" in container["image"]
+    assert "--leader-elect" in container["args"]
 
 
 @installs

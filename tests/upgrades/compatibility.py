@@ -2,27 +2,33 @@
 
 Safe is: every object that the old schema took is taken by the new one and means the same, and every word that clients
 read or select by is still there. What cannot be safe goes into a new API version beside the old one.
+
+A word of the schema that is neither compared nor known to be harmless must stay as it is.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from novita_operator.model.crd import fixed_after_launch
+
 Schema = Mapping[str, Any]
 
 _LEAST = ("minimum", "minLength", "minItems", "minProperties")
 _MOST = ("maximum", "maxLength", "maxItems", "maxProperties")
-_SAME = (
-    "type",
-    "format",
-    "pattern",
-    "uniqueItems",
-    "multipleOf",
-    "x-kubernetes-list-type",
-    "x-kubernetes-list-map-keys",
-    "x-kubernetes-map-type",
-    "x-kubernetes-int-or-string",
-    "x-kubernetes-preserve-unknown-fields",
-)
+_DROPPABLE = ("pattern", "format", "uniqueItems", "multipleOf")
+"""Conditions on values: one that is dropped refuses nothing."""
+_DEEPER = (("items", "[]"), ("additionalProperties", "{}"))
+_COMPARED = {
+    *_LEAST,
+    *_MOST,
+    *("default", "enum", "required", "properties", "x-kubernetes-validations"),
+    *(word for word, _ in _DEEPER),
+}
+_FOR_PEOPLE = {
+    *("description", "title", "example", "externalDocs"),
+    *("message", "messageExpression", "reason", "fieldPath"),
+    *("additionalPrinterColumns", "deprecated", "deprecationWarning"),
+}
 _NAMES = ("kind", "listKind", "plural", "singular")
 _ALSO_NAMES = ("shortNames", "categories")
 
@@ -30,9 +36,7 @@ _ALSO_NAMES = ("shortNames", "categories")
 def breaks(old: Schema, new: Schema) -> Iterator[str]:
     """One sentence for each thing that the CRD `new` breaks for users of the CRD `old`; none if it is safe."""
     before, after = old["spec"], new["spec"]
-    for word in ("group", "scope"):
-        if before[word] != after[word]:
-            yield f"{word}: {before[word]} became {after[word]}"
+    yield from _others(before, after, {"names", "versions"})
     yield from _names(before["names"], after["names"])
     versions = {version["name"]: version for version in after["versions"]}
     for version in before["versions"]:
@@ -53,12 +57,21 @@ def _names(old: Schema, new: Schema) -> Iterator[str]:
 
 
 def _version(old: Schema, new: Schema) -> Iterator[str]:
-    for subresource in sorted(set(old.get("subresources", ())) - set(new.get("subresources", ()))):
-        yield f": the subresource {subresource} was removed"
+    for others in _others(old, new, {"name", "served", "schema", "subresources", "selectableFields"}):
+        yield f": {others}"
+    for name, subresource in old.get("subresources", {}).items():
+        if new.get("subresources", {}).get(name) != subresource:
+            yield f": the subresource {name} was removed or changed"
     paths = [{field["jsonPath"] for field in version.get("selectableFields", ())} for version in (old, new)]
     for path in sorted(paths[0] - paths[1]):
         yield f"{path}: can no longer be selected by"
     yield from _node(old["schema"]["openAPIV3Schema"], new["schema"]["openAPIV3Schema"], "")
+
+
+def _others(old: Schema, new: Schema, compared: set[str]) -> Iterator[str]:
+    for word in sorted({*old, *new} - compared - _FOR_PEOPLE):
+        if old.get(word) != new.get(word):
+            yield f"{word}: {old.get(word)} became {new.get(word)}"
 
 
 def _node(old: Schema, new: Schema, path: str) -> Iterator[str]:
@@ -69,15 +82,15 @@ def _node(old: Schema, new: Schema, path: str) -> Iterator[str]:
             yield from _node(child, new["properties"][name], f"{path}.{name}")
         else:
             yield f"{path}.{name}: the field was removed"
-    for word, mark in (("items", "[]"), ("additionalProperties", "{}")):
+    for word, mark in _DEEPER:
         if isinstance(old.get(word), Mapping) and isinstance(new.get(word), Mapping):
             yield from _node(old[word], new[word], f"{path}{mark}")
+        elif old.get(word) != new.get(word):
+            yield f"{path}: {word} changed as a whole"
 
 
 def _changed(old: Schema, new: Schema) -> Iterator[str]:
-    for word in _SAME:
-        if old.get(word) != new.get(word) and not _is_loosened(word, new):
-            yield f"{word} {old.get(word)} became {new.get(word)}"
+    yield from _others(old, new, _COMPARED | {word for word in _DROPPABLE if word not in new})
 
 
 def _defaults(old: Schema, new: Schema) -> Iterator[str]:
@@ -88,11 +101,6 @@ def _defaults(old: Schema, new: Schema) -> Iterator[str]:
         after = {name: value for name, value in after.items() if name in before}
     if before != after:
         yield f"default {before} became {after}"
-
-
-def _is_loosened(word: str, new: Schema) -> bool:
-    """A condition on values that is dropped refuses nothing."""
-    return word in {"pattern", "format", "uniqueItems", "multipleOf"} and word not in new
 
 
 def _tightened(old: Schema, new: Schema) -> Iterator[str]:
@@ -118,18 +126,22 @@ def _required(old: Schema, new: Schema) -> Iterator[str]:
 
 
 def _rules(old: Schema, new: Schema) -> Iterator[str]:
-    """A CEL rule cannot be compared with another: each new text counts as stricter, but on a field that is new too."""
-    known = {rule["rule"] for rule in old.get("x-kubernetes-validations", ())}
+    """A CEL rule cannot be compared with another: each that is new counts as stricter, whatever field it points at."""
+    known = [_meaning(rule) for rule in old.get("x-kubernetes-validations", ())]
     for rule in new.get("x-kubernetes-validations", ()):
-        if rule["rule"] not in known and not _is_about_a_new_field(rule, old):
+        if _meaning(rule) not in known and not _fixes_a_new_field(rule, old):
             yield f"new rule: {rule.get('message', rule['rule'])}"
 
 
-def _is_about_a_new_field(rule: Mapping[str, str], old: Schema) -> bool:
-    node: Schema | None = old
-    for name in rule.get("fieldPath", "").split(".")[1:]:
-        node = node.get("properties", {}).get(name) if node is not None else None
-    return node is None
+def _meaning(rule: Mapping[str, Any]) -> dict[str, Any]:
+    return {word: value for word, value in rule.items() if word not in _FOR_PEOPLE}
+
+
+def _fixes_a_new_field(rule: Mapping[str, Any], old: Schema) -> bool:
+    """The one rule that refuses no object without the field; `has(self.spec.team)` speaks of nothing old, and does."""
+    spec = old.get("properties", {}).get("spec", {}).get("properties", {})
+    field = rule.get("fieldPath", "").removeprefix(".spec.")
+    return bool(spec) and field not in spec and _meaning(rule) == _meaning(fixed_after_launch(field))
 
 
 _FINDINGS: tuple[Callable[[Schema, Schema], Iterator[str]], ...] = (

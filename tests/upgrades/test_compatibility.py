@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from novita_operator.model.crd import crd
+from novita_operator.model.crd import crd, fixed_after_launch
 from upgrades.compatibility import breaks
 
 RELEASED = sorted((Path(__file__).parents[2] / "crds" / "released").glob("v*.yaml"))
@@ -49,7 +49,11 @@ UNSAFE: list[tuple[str, Plant, str]] = [
     ("no short name", lambda d: d["spec"]["names"]["shortNames"].clear(), "names.shortNames: gpui was removed"),
     ("no version", lambda d: d["spec"]["versions"].clear(), "v1alpha1: the version is no longer served"),
     ("not served", lambda d: version(d).update(served=False), "v1alpha1: the version is no longer served"),
-    ("no status", lambda d: version(d)["subresources"].clear(), "v1alpha1: the subresource status was removed"),
+    (
+        "no status",
+        lambda d: version(d)["subresources"].clear(),
+        "v1alpha1: the subresource status was removed or changed",
+    ),
     (
         "nothing to select by",
         lambda d: version(d)["selectableFields"].pop(),
@@ -69,7 +73,7 @@ UNSAFE: list[tuple[str, Plant, str]] = [
     (
         "another type",
         lambda d: field(d, "spec", "gpuCount").update(type="string"),
-        "v1alpha1.spec.gpuCount: type integer became string",
+        "v1alpha1.spec.gpuCount: type: integer became string",
     ),
     (
         "another default",
@@ -89,17 +93,17 @@ UNSAFE: list[tuple[str, Plant, str]] = [
     (
         "another pattern",
         lambda d: field(d, "spec", "image").update(pattern="^docker"),
-        r"v1alpha1.spec.image: pattern ^[^\s]+$ became ^docker",
+        r"v1alpha1.spec.image: pattern: ^[^\s]+$ became ^docker",
     ),
     (
         "a new pattern",
         lambda d: field(d, "spec", "productName").update(pattern="^R"),
-        "v1alpha1.spec.productName: pattern None became ^R",
+        "v1alpha1.spec.productName: pattern: None became ^R",
     ),
     (
         "another kind of list",
         lambda d: field(d, "spec", "env").update({"x-kubernetes-list-type": "atomic"}),
-        "v1alpha1.spec.env: x-kubernetes-list-type map became atomic",
+        "v1alpha1.spec.env: x-kubernetes-list-type: map became atomic",
     ),
     (
         "a lower most",
@@ -157,9 +161,69 @@ UNSAFE: list[tuple[str, Plant, str]] = [
         "v1alpha1.spec: new rule: so it is",
     ),
     (
-        "a new rule on an old field by its path",
-        lambda d: root(d)["x-kubernetes-validations"].append(rule("self == oldSelf", fieldPath=".spec.powerState")),
+        "a new rule that narrows an old field in the name of a new one",
+        lambda d: root(d)["x-kubernetes-validations"].append(rule("self.spec.gpuCount < 3", fieldPath=".spec.team")),
         "v1alpha1: new rule: so it is",
+    ),
+    (
+        "a new rule that asks for a new field",
+        lambda d: root(d)["x-kubernetes-validations"].append(rule("has(self.spec.team)", fieldPath=".spec.team")),
+        "v1alpha1: new rule: so it is",
+    ),
+    (
+        "an old field that is fixed now",
+        lambda d: root(d)["x-kubernetes-validations"].append(fixed_after_launch("powerState") | {"message": "no"}),
+        "v1alpha1: new rule: no",
+    ),
+    (
+        "a rule for changes that looks at new objects too",
+        lambda d: root(d)["x-kubernetes-validations"][0].update(optionalOldSelf=True, message="no"),
+        "v1alpha1: new rule: no",
+    ),
+    (
+        "a bound that is itself no longer taken",
+        lambda d: field(d, "spec", "gpuCount").update(exclusiveMaximum=True),
+        "v1alpha1.spec.gpuCount: exclusiveMaximum: None became True",
+    ),
+    (
+        "what must hold as well",
+        lambda d: field(d, "spec", "image").update(allOf=[{"minLength": 9}]),
+        "v1alpha1.spec.image: allOf: None became [{'minLength': 9}]",
+    ),
+    (
+        "what must not hold",
+        lambda d: field(d, "spec", "image").update({"not": {"maxLength": 9}}),
+        "v1alpha1.spec.image: not: None became {'maxLength': 9}",
+    ),
+    (
+        "a null that is taken",
+        lambda d: field(d, "spec", "image").update(nullable=True),
+        "v1alpha1.spec.image: nullable: None became True",
+    ),
+    (
+        "a list of nothing",
+        lambda d: field(d, "spec", "ports").pop("items"),
+        "v1alpha1.spec.ports: items changed as a whole",
+    ),
+    (
+        "a map of anything",
+        lambda d: field(d, "spec", "startup").update(additionalProperties=True),
+        "v1alpha1.spec.startup: additionalProperties changed as a whole",
+    ),
+    (
+        "another conversion",
+        lambda d: d["spec"].update(conversion={"strategy": "None"}),
+        "conversion: None became {'strategy': 'None'}",
+    ),
+    (
+        "no longer stored",
+        lambda d: version(d).update(storage=False),
+        "v1alpha1: storage: True became False",
+    ),
+    (
+        "a subresource by other paths",
+        lambda d: version(d)["subresources"].update(status={"path": ".state"}),
+        "v1alpha1: the subresource status was removed or changed",
     ),
 ]
 SAFE: list[tuple[str, Plant]] = [
@@ -179,10 +243,13 @@ SAFE: list[tuple[str, Plant]] = [
     ("a rule less", lambda d: spec(d)["x-kubernetes-validations"].pop()),
     ("the same rule in other words for people", lambda d: spec(d)["x-kubernetes-validations"][0].update(message="No.")),
     (
-        "a new rule on a new field",
-        lambda d: root(d)["x-kubernetes-validations"].append(rule("self == oldSelf", fieldPath=".spec.team")),
+        "a new field that is fixed after the launch",
+        lambda d: root(d)["x-kubernetes-validations"].append(fixed_after_launch("team")),
     ),
-    ("a new version beside the old", lambda d: d["spec"]["versions"].append({**version(d), "name": "v1beta1"})),
+    (
+        "a new version beside the old",
+        lambda d: d["spec"]["versions"].append({**version(d), "name": "v1beta1", "storage": False}),
+    ),
 ]
 
 

@@ -98,12 +98,12 @@ def schema() -> Schema:
             # Waiters must wait until an operator has looked (kstatus; Flux's own kinds do the same).
             "status": {**structural(Status), "default": {"observedGeneration": NEVER_OBSERVED}},
         },
-        "x-kubernetes-validations": [_fixed_after_launch(field) for field in LAUNCH_ONLY],
+        "x-kubernetes-validations": [fixed_after_launch(field) for field in LAUNCH_ONLY],
     }
 
 
-def _fixed_after_launch(field: str) -> dict[str, str]:
-    """At the root, since only there a rule sees status too.
+def fixed_after_launch(field: str) -> dict[str, str]:
+    """The CEL rule that keeps a field of the spec as it was launched. At the root: only there a rule sees status too.
 
     `has` catches a field that is added or removed; the short `self.spec.?x == oldSelf.spec.?x` costs too much by the
     API server's estimate.
