@@ -82,7 +82,7 @@ _NOW = Row(
         tile(
             "Cannot be understood",
             "Resources that are left alone until somebody corrects them.",
-            "count(novita_gpu_instance_unreadable) or vector(0)",
+            "count(max by (namespace, gpuinstance) (novita_gpu_instance_unreadable)) or vector(0)",
             steps={1: ORANGE},
         ),
     ),
