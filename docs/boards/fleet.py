@@ -60,12 +60,17 @@ _NOW = Row(
             f"count({_each('novita_gpu_instance_stalled')}) or vector(0)",
             steps={1: RED},
         ),
-        tile("Cost per hour", "Hourly prices of all machines that are not stopped.", f"sum({_BILLED})", unit=DOLLARS),
-        tile("Cost of a month", "730 hours like this one.", f"730 * sum({_BILLED})", unit=DOLLARS),
+        tile(
+            "Cost per hour",
+            "Hourly prices of all machines that are not stopped.",
+            f"sum({_BILLED}) or vector(0)",
+            unit=DOLLARS,
+        ),
+        tile("Cost of a month", "730 hours like this one.", f"730 * sum({_BILLED}) or vector(0)", unit=DOLLARS),
         tile(
             "Spent",
             "In the time range of this board; an estimate from samples of the hourly prices.",
-            f"sum(sum_over_time(({_BILLED})[$__range:$__interval])) * $__interval_ms / 3600000",
+            f"sum(sum_over_time(({_BILLED})[$__range:$__interval])) * $__interval_ms / 3600000 or vector(0)",
             unit=DOLLARS,
         ),
         tile(
@@ -163,10 +168,9 @@ _MACHINES = Row(
     (
         lines(
             "Whose they are",
-            "Foreign machines are never touched.",
-            Query("sum by (owner) (novita_fleet_machines)", "{{owner}}"),
+            "As each operator sees the account. Foreign machines are never touched.",
+            Query("max by (namespace, job, owner) (novita_fleet_machines)", "{{owner}} ({{namespace}} {{job}})"),
             unit=NONE,
-            stacked=True,
         ),
         lines(
             "Without a resource",

@@ -164,10 +164,11 @@ _SIGHT = Row(
         ),
         lines(
             "Machines",
-            "In the last complete list.",
-            Query(f"sum by (owner) (novita_fleet_machines{{{_OF}}})", "{{owner}}"),
+            "In the last complete list, of each operator.",
+            Query(
+                f"max by (namespace, job, owner) (novita_fleet_machines{{{_OF}}})", "{{owner}} ({{namespace}} {{job}})"
+            ),
             unit=NONE,
-            stacked=True,
         ),
     ),
 )
