@@ -4,9 +4,26 @@ from boards.frame import DOLLARS, GREEN, NONE, ORANGE, RED, SHARE, Query, Row, b
 
 _OF = 'namespace=~"$namespace"'
 _JOIN = "on (namespace, gpuinstance)"
+
+
+def _each(metric: str) -> str:
+    """One value for each resource: at a change of leader two processes tell of it for a scrape."""
+    return f"max by (namespace, gpuinstance) ({metric}{{{_OF}}})"
+
+
+def _facts(selector: str = "") -> str:
+    """The same with all labels, where `max` would keep two series whose facts differ."""
+    return f"topk by (namespace, gpuinstance) (1, novita_gpu_instance_info{{{_OF}{selector}}})"
+
+
+def _operators(metric: str) -> str:
+    """One value for each operator; several watch namespaces of their own."""
+    return f"max by (namespace, job) ({metric})"
+
+
 _BILLED = (
-    f"novita_gpu_instance_hourly_price_dollars{{{_OF}}} * {_JOIN} group_left (product, region, billing_mode, state)"
-    ' novita_gpu_instance_info{state!~"Stopped|Reclaimed"}'
+    f"{_each('novita_gpu_instance_hourly_price_dollars')} * {_JOIN} group_left (product, region, billing_mode, state)"
+    f""" {_facts(', state!~"Stopped|Reclaimed"')}"""
 )
 """A stopped machine costs its disk, a reclaimed one nothing: neither costs its hourly price."""
 
@@ -23,40 +40,43 @@ def board() -> str:
 _NOW = Row(
     "Now",
     (
-        tile(
-            "Resources", "GpuInstances in these namespaces.", f"count(novita_gpu_instance_info{{{_OF}}}) or vector(0)"
-        ),
+        tile("Resources", "GpuInstances in these namespaces.", f"count({_facts()}) or vector(0)"),
         tile(
             "As wanted",
             "Share of the resources that are Ready: a wanted stop counts.",
-            f"avg(novita_gpu_instance_ready{{{_OF}}})",
+            f"avg({_each('novita_gpu_instance_ready')})",
             unit=SHARE,
             steps={0: RED, 0.9: ORANGE, 1: GREEN},
         ),
         tile(
             "Late",
             "Not ready, and longer so than their own startup timeout.",
-            f"count(time() > novita_gpu_instance_ready_deadline_timestamp_seconds{{{_OF}}}) or vector(0)",
+            f"count(time() > {_each('novita_gpu_instance_ready_deadline_timestamp_seconds')}) or vector(0)",
             steps={1: ORANGE},
         ),
         tile(
             "Stalled",
             "Waiting does not mend them: somebody must change something.",
-            f"count(novita_gpu_instance_stalled{{{_OF}}}) or vector(0)",
+            f"count({_each('novita_gpu_instance_stalled')}) or vector(0)",
             steps={1: RED},
         ),
-        tile("Cost per hour", "Hourly prices of all machines that are not stopped.", f"sum({_BILLED})", unit=DOLLARS),
-        tile("Cost of a month", "730 hours like this one.", f"730 * sum({_BILLED})", unit=DOLLARS),
+        tile(
+            "Cost per hour",
+            "Hourly prices of all machines that are not stopped.",
+            f"sum({_BILLED}) or vector(0)",
+            unit=DOLLARS,
+        ),
+        tile("Cost of a month", "730 hours like this one.", f"730 * sum({_BILLED}) or vector(0)", unit=DOLLARS),
         tile(
             "Spent",
             "In the time range of this board; an estimate from samples of the hourly prices.",
-            f"sum(sum_over_time(({_BILLED})[$__range:$__interval])) * $__interval_ms / 3600000",
+            f"sum(sum_over_time(({_BILLED})[$__range:$__interval])) * $__interval_ms / 3600000 or vector(0)",
             unit=DOLLARS,
         ),
         tile(
             "Orphans",
             "Machines that are billed and have no resource, in the whole cluster.",
-            "sum(novita_operator_orphans)",
+            f"sum({_operators('novita_operator_orphans')})",
             steps={1: RED},
         ),
     ),
@@ -109,14 +129,14 @@ _RESOURCES = Row(
         lines(
             "By state",
             "The word that `kubectl get gpui` shows.",
-            Query(f"count by (state) (novita_gpu_instance_info{{{_OF}}})", "{{state}}"),
+            Query(f"count by (state) ({_facts()})", "{{state}}"),
             unit=NONE,
             stacked=True,
         ),
         rows(
             "Not as wanted",
             "Why, is told by the reason; `kubectl describe gpui` tells more.",
-            f"novita_gpu_instance_info{{{_OF}}} and {_JOIN} novita_gpu_instance_ready == 0",
+            f"{_facts()} and {_JOIN} {_each('novita_gpu_instance_ready')} == 0",
             {
                 "namespace": "Namespace",
                 "gpuinstance": "Name",
@@ -136,7 +156,7 @@ _RESOURCES = Row(
         rows(
             "Late by",
             "Resources that are not ready, and how long ago they should have been.",
-            f"time() - novita_gpu_instance_ready_deadline_timestamp_seconds{{{_OF}}} > 0",
+            f"time() - {_each('novita_gpu_instance_ready_deadline_timestamp_seconds')} > 0",
             {"namespace": "Namespace", "gpuinstance": "Name", "Value": "Late by"},
             unit="s",
         ),
@@ -148,16 +168,15 @@ _MACHINES = Row(
     (
         lines(
             "Whose they are",
-            "Foreign machines are never touched.",
-            Query("sum by (owner) (novita_fleet_machines)", "{{owner}}"),
+            "As each operator sees the account. Foreign machines are never touched.",
+            Query("max by (namespace, job, owner) (novita_fleet_machines)", "{{owner}} ({{namespace}} {{job}})"),
             unit=NONE,
-            stacked=True,
         ),
         lines(
             "Without a resource",
             "Orphans are a money leak; retained machines were left running on purpose, and are billed too.",
-            Query("sum(novita_operator_orphans)", "orphans"),
-            Query("sum(novita_operator_retained)", "retained"),
+            Query(f"sum({_operators('novita_operator_orphans')})", "orphans"),
+            Query(f"sum({_operators('novita_operator_retained')})", "retained"),
             unit=NONE,
         ),
         lines(
@@ -170,7 +189,7 @@ _MACHINES = Row(
         rows(
             "Left alone",
             "Resources that cannot be understood, until somebody corrects them; an Event says what is wrong.",
-            f"novita_gpu_instance_unreadable{{{_OF}}}",
+            _each("novita_gpu_instance_unreadable"),
             {"namespace": "Namespace", "gpuinstance": "Name"},
         ),
     ),

@@ -85,11 +85,18 @@ def page(uid: str, description: str, namespace: tuple[str, str], rows: Sequence[
 
 
 def tile(
-    title: str, description: str, expr: str, *, unit: str = NONE, steps: Steps | None = None, words: Words | None = None
+    title: str,
+    description: str,
+    expr: str,
+    *,
+    legend: str = "",
+    unit: str = NONE,
+    steps: Steps | None = None,
+    words: Words | None = None,
 ) -> Builder[Panel]:
-    """One number, or the word for it."""
+    """A number, or the word for it; of each series, where there are several."""
     panel = stat.Panel().title(title).description(description).datasource(_SOURCE).span(3).height(4)
-    panel.unit(unit).thresholds(_thresholds(steps or {})).with_target(_target(Query(expr), instant=True))
+    panel.unit(unit).thresholds(_thresholds(steps or {})).with_target(_target(Query(expr, legend), instant=True))
     panel.mappings(_mappings(words or {}))
     return panel.max_data_points(1000).reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
 

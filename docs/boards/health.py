@@ -44,8 +44,9 @@ _NOW = Row(
         tile("Replicas", "Processes that answer the scrape.", f"count(novita_operator_build_info{{{_OF}}})"),
         tile(
             "Acting",
-            "Exactly one should: none means that nothing is stopped or deleted.",
-            f"sum(novita_operator_leader{{{_OF}}})",
+            "Of each installation exactly one should: none means that nothing is stopped or deleted.",
+            f"sum by (namespace, job) (novita_operator_leader{{{_OF}}})",
+            legend="{{namespace}} {{job}}",
             steps={0: RED, 1: GREEN, 2: RED},
         ),
         word(
@@ -82,7 +83,7 @@ _NOW = Row(
         tile(
             "Cannot be understood",
             "Resources that are left alone until somebody corrects them.",
-            "count(novita_gpu_instance_unreadable) or vector(0)",
+            "count(max by (namespace, gpuinstance) (novita_gpu_instance_unreadable)) or vector(0)",
             steps={1: ORANGE},
         ),
     ),

@@ -59,7 +59,7 @@ _NOW = Row(
         tile(
             "Resting",
             "Operation classes whose breaker is not closed: Novita did not answer.",
-            f"count(novita_api_breaker_open{{{_OF}}} > 0) or vector(0)",
+            f"count(max by (operation_class) (novita_api_breaker_open{{{_OF}}}) > 0) or vector(0)",
             steps={1: ORANGE},
         ),
         tile(
@@ -164,10 +164,11 @@ _SIGHT = Row(
         ),
         lines(
             "Machines",
-            "In the last complete list.",
-            Query(f"sum by (owner) (novita_fleet_machines{{{_OF}}})", "{{owner}}"),
+            "In the last complete list, of each operator.",
+            Query(
+                f"max by (namespace, job, owner) (novita_fleet_machines{{{_OF}}})", "{{owner}} ({{namespace}} {{job}})"
+            ),
             unit=NONE,
-            stacked=True,
         ),
     ),
 )

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,6 @@ _VARIABLES = {
     "$__interval_ms": "1000",
     "$__interval": "1s",
     "$__range": "2m",
-    "$namespace": ".*",
 }
 """What Grafana puts in their place; a longer name stands before one that it begins with."""
 _PROMQL = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -39,8 +39,13 @@ def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
     return [panel for panel in board["panels"] if panel["type"] != "row"]
 
 
-def expressions() -> list[Expression]:
-    return [Expression(name, where, _filled_in(promql)) for name, where, promql in _written()]
+EVERYWHERE: Mapping[str, str] = defaultdict(lambda: ".*")
+"""What a board's `$namespace` is while All is chosen."""
+
+
+def expressions(namespaces: Mapping[str, str] = EVERYWHERE) -> list[Expression]:
+    """With the namespace of each board, by its name."""
+    return [Expression(name, where, _filled_in(promql, namespaces[name])) for name, where, promql in _written()]
 
 
 def documented() -> list[str]:
@@ -61,8 +66,8 @@ def _written() -> Iterator[tuple[str, str, str]]:
         yield from ((name, annotation["name"], annotation["expr"]) for annotation in board["annotations"]["list"])
 
 
-def _filled_in(promql: str) -> str:
-    for variable, value in _VARIABLES.items():
+def _filled_in(promql: str, namespace: str) -> str:
+    for variable, value in {**_VARIABLES, "$namespace": namespace}.items():
         promql = promql.replace(variable, value)
     assert "$" not in promql, f"an unknown variable in {promql}"
     return promql

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,7 +42,13 @@ class Prometheus:
         return [Sample(each["metric"], float(each["value"][1])) for each in found]
 
     def has_data(self, promql: str) -> bool:
-        return any(not math.isnan(sample.value) for sample in self.query(promql))
+        """Of its own: a zero that stands for nothing is none."""
+        return any(not math.isnan(sample.value) for sample in self.query(promql.replace(" or vector(0)", "")))
+
+    def highest(self, promql: str, since: float) -> float:
+        """Of all series and all half seconds since then (Unix time); AssertionError if any of them has no answer."""
+        found = self._get("/query_range", query=promql, start=str(since), end=str(time.time()), step="500ms")["result"]
+        return max((float(value) for series in found for _, value in series["values"]), default=math.nan)
 
     def rules(self) -> list[dict[str, Any]]:
         """Every rule, with how its last evaluation went."""
@@ -57,8 +64,8 @@ class Prometheus:
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, *targets: str) -> Iterator[Prometheus]:
-    """One that scrapes these addresses (host:port) and evaluates our rules, each twice a second."""
+def prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]:
+    """One that scrapes these addresses (host:port), each at its interval, and evaluates our rules twice a second."""
     port, config = _free_port(), folder / "prometheus.yml"
     config.write_text(yaml.safe_dump(_config(targets)))
     command = [
@@ -80,12 +87,14 @@ def prometheus(folder: Path, *targets: str) -> Iterator[Prometheus]:
         guard.close()
 
 
-def _config(targets: tuple[str, ...]) -> dict[str, Any]:
+def _config(targets: Mapping[str, str]) -> dict[str, Any]:
+    own = {"namespace": NAMESPACE}
     static = [
-        {"targets": [target], "labels": {"namespace": NAMESPACE, "pod": f"pod-of-{target}"}} for target in targets
+        {"targets": [target], "labels": {**own, "pod": f"pod-of-{target}", "__scrape_interval__": interval}}
+        for target, interval in targets.items()
     ]
     return {
-        "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"},
+        "global": {"scrape_timeout": "500ms", "evaluation_interval": "500ms"},
         "rule_files": [str(RULES)],
         "scrape_configs": [{"job_name": JOB, "honor_labels": True, "static_configs": static}],
     }

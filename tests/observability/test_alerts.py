@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from novita_operator.cloud.errors import CloudError
-from novita_operator.model.reasons import NEEDS_PEOPLE, Reason
+from novita_operator.decision.conditions import readiness
+from novita_operator.model.reasons import NEEDS_PEOPLE, NOT_OF_READY, Reason
 from observability.expressions import ROOT, RULES
 from toolbox.tools import tool
 
@@ -18,6 +19,11 @@ HOME = "https://github.com/novita-gpu-operator/novita-gpu-operator/blob/main"
 RUNBOOKS = {path.stem: path for path in (ROOT / "docs" / "runbooks").glob("Novita*.md")}
 ALERTS: dict[str, dict[str, Any]] = {
     rule["alert"]: rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]
+}
+LOGGED = {
+    message
+    for path in (ROOT / "operator" / "novita_operator").rglob("*.py")
+    for message in re.findall(r'\b_?log(?:ger)?\.(?:warning|error|exception)\(\s*"([^"]+)"', path.read_text())
 }
 
 alerts = pytest.mark.parametrize("name", ALERTS)
@@ -73,7 +79,16 @@ def test_a_runbook_says_what_it_means_what_to_look_at_and_what_to_do(name: str):
 
 def test_the_runbooks_tell_what_to_do_for_each_reason_to_be_stalled_and_of_no_reason_that_is_not():
     assert _reasons("NovitaInstanceStalled") == NEEDS_PEOPLE
-    assert _reasons("NovitaInstanceNotReady") < {*Reason} - NEEDS_PEOPLE
+    no_deadline = {reason for reason in Reason if readiness(reason) == "True"} | {Reason.PAUSED, Reason.BRAKED}
+    assert _reasons("NovitaInstanceNotReady") == {*Reason} - NEEDS_PEOPLE - NOT_OF_READY - no_deadline
+
+
+@alerts
+def test_what_a_runbook_tells_to_look_for_in_the_log_is_logged(name: str):
+    page = RUNBOOKS[name].read_text()
+    words = re.findall(r"^kubectl logs .* \| grep -F '([^']+)'", page, re.MULTILINE)
+    assert len(words) == page.count("grep")
+    assert [each for each in words if not any(each in message for message in LOGGED)] == []
 
 
 def test_reconcile_errors_leave_out_exactly_what_novita_answers():

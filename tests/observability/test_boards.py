@@ -9,6 +9,8 @@ import pytest
 from observability.expressions import BOARDS, ROOT, RULES, documented, expressions, panels
 
 UIDS = {"fleet": "novita-fleet", "operator": "novita-operator", "novita": "novita-api"}
+SCHEMA = 42
+"""The last one of this form: DASHBOARD_SCHEMA_VERSION in Grafana's DashboardMigrator.ts; an older one is migrated."""
 KNOWN = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "reference" / "metrics.md").read_text(), re.MULTILINE))
 
 boards = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
@@ -16,6 +18,11 @@ boards = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
 
 def test_the_uids_are_those_that_bookmarks_hold():
     assert {name: board["uid"] for name, board in BOARDS.items()} == UIDS
+
+
+@boards
+def test_a_board_has_grafanas_present_schema(board: dict[str, Any]):
+    assert board["schemaVersion"] == SCHEMA
 
 
 @boards
