@@ -121,11 +121,12 @@ class Cluster:
         gone: Json = {"metadata": {"finalizers": [], "annotations": None}} if metadata else {}
         self._edit(name, {**gone, "status": None} if status else gone)
 
-    def restore(self, name: str, how_far_back: int) -> None:
-        """Claim and status of an earlier version of this very object come back."""
+    def restore(self, name: str, how_far_back: int, *, status: bool) -> None:
+        """The claim of an earlier version of this very object comes back, perhaps its status too."""
         body, old = self.objects[name], self._before(name, how_far_back)
         metadata = body["metadata"] | {"annotations": old["metadata"].get("annotations", {})}
-        self._put_by_user(name, body | {"metadata": metadata, "status": old.get("status", {})})
+        told = old if status else body
+        self._put_by_user(name, body | {"metadata": metadata, "status": told.get("status", {})})
 
     def lose_and_restore(self, name: str, how_far_back: int, *, finalizers: bool, status: bool) -> None:
         """A disaster takes the object, finalizer or not; a backup of it comes back, under a new UID."""

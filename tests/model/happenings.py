@@ -91,7 +91,8 @@ troubles = st.sampled_from([*Trouble, Trouble.BAD_PAGE, Trouble.SLIP, Trouble.SL
 delays = st.sampled_from([*(("removal", each) for each in Removal), *(("lags", lags) for lags in (True, True, False))])
 restores = st.sampled_from(
     [
-        *["over it"] * 3,
+        *["over it with status"] * 3,
+        *["over it"] * 2,
         "anew",
         "anew, unseen",
         "anew with finalizers",

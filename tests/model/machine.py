@@ -179,8 +179,8 @@ class Protocol(RuleBasedStateMachine):
     @rule(which=one, how_far_back=st.integers(1, 12), how=restores, then=birth)
     def a_user_restores(self, which: int, how_far_back: int, how: str, then: Then) -> None:
         """Over what is there; or after a disaster that took the object, perhaps with all operators, and no machine."""
-        if how == "over it":
-            self.cluster.restore(self.name(which), how_far_back)
+        if "over it" in how:
+            self.cluster.restore(self.name(which), how_far_back, status="status" in how)
         else:
             self.cluster.lose_and_restore(
                 self.name(which), how_far_back, finalizers="finalizers" in how, status="status" in how

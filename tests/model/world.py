@@ -109,13 +109,15 @@ class World:
         if machine is None or machine.mark is None:
             return
         owner = self.cluster.by_uid(machine.mark.uid)
+        if machine_id in self.cluster.retained and not _claims(owner, machine):
+            self.finds(Finding.WRONGED, f"{machine_id} was left running on purpose")
         if owner is None or (owner.is_deleting and not as_orphan):
             return
         if as_orphan:
             if machine.name not in self.excused:
                 self.finds(Finding.WRONGED, f"the sweep deletes {machine_id} of a living object")
-        elif owner.claim is not None and owner.claim.machine == machine.name and self._has_long_been_up(machine_id):
-            self.finds(Finding.WRONGED, f"{machine_id} is up, and claimed")
+        elif (_claims(owner, machine) or _was_overtaken(owner, machine)) and self._has_long_been_up(machine_id):
+            self.finds(Finding.WRONGED, f"{machine_id} is up, and is the object's last launch")
 
     def _has_long_been_up(self, machine_id: str) -> bool:
         at, machine = self.cloud.pasts[machine_id][-1]
@@ -214,3 +216,13 @@ def _knows(instance: GpuInstance | None, name: str) -> bool:
     if instance is None:
         return False
     return name in {instance.status.machine_name, instance.written_claim and instance.written_claim.machine}
+
+
+def _claims(instance: GpuInstance | None, machine: Machine) -> bool:
+    return instance is not None and instance.claim is not None and instance.claim.machine == machine.name
+
+
+def _was_overtaken(instance: GpuInstance, machine: Machine) -> bool:
+    """Whether this machine is of a later launch than the claim's: somebody put that one back."""
+    claim, status = instance.claim, instance.status
+    return claim is not None and claim.launch < (status.launches or 0) and status.machine_name == machine.name
