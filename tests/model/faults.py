@@ -1,6 +1,7 @@
 """The faults that the state machine must find, by the names that the issue gives them: each changes a real function."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,7 +12,7 @@ from model.world import Finding
 from novita_operator.cloud import paging
 from novita_operator.cloud.errors import CloudError, NotDone, NotSent, Unknown
 from novita_operator.cloud.wire import Page
-from novita_operator.cluster.errors import Conflict, Unreachable
+from novita_operator.cluster.errors import Conflict, Gone, Unreachable
 from novita_operator.cluster.instances import Instances, Version
 from novita_operator.control import orphans
 from novita_operator.control.act import Hands
@@ -22,12 +23,12 @@ from novita_operator.decision import absence
 from novita_operator.decision.actions import Decision, Delete, Launch, ReadAlone, ReadKin, Release
 from novita_operator.decision.choose import choose
 from novita_operator.decision.order import order
-from novita_operator.decision.orphans import Orphan, judge
+from novita_operator.decision.orphans import Orphan
 from novita_operator.decision.rules import launch as launch_rule
 from novita_operator.decision.situation import CallResult, CreateCall, Kin, Reading, Situation, Trace
 from novita_operator.model.claim import CLAIM_ANNOTATION, Claim
 from novita_operator.model.instance import GpuInstance
-from novita_operator.model.machine import Fleet, Machine
+from novita_operator.model.machine import Machine
 from novita_operator.model.market import Order
 from novita_operator.model.naming import machine_name
 
@@ -244,27 +245,43 @@ def _any_claim(self: GpuInstance) -> Claim | None:
     return None if text is None else Claim.model_validate_json(text).model_copy(update={"uid": self.uid})
 
 
-async def _objects_before_machines(self: Sweep) -> tuple[Orphan, ...]:
-    living = await self._instances.versions(None)
-    fleet = Fleet.of(await self._cloud.machines(), cluster_id=self._cluster_id, begun=0)
-    return judge(fleet, living, (), await self._retained.ids())
+def second_look_for_heirs_only(patch: pytest.MonkeyPatch) -> None:
+    """No fault by itself: the second look before a delete spares no object that the first should have seen."""
+    has_heir = Sweep._has_heir
+
+    async def weak(self: Sweep, orphan: Orphan) -> bool:
+        with suppress(Gone):
+            if (await self._instances.read(*orphan.mark.owner)).uid == orphan.mark.uid:
+                return False
+        return await has_heir(self, orphan)
+
+    patch.setattr(Sweep, "_has_heir", weak)
 
 
-def _sweep_out_of_order(patch: pytest.MonkeyPatch) -> None:
-    """The second look before a delete would mend it."""
-    patch.setattr(Sweep, "look", _objects_before_machines)
-    patch.setattr(orphans, "_is_inherited", lambda *_: False)
+def _objects_before_machines(patch: pytest.MonkeyPatch) -> None:
+    second_look_for_heirs_only(patch)
+    look = Sweep.look
+
+    async def faulty(self: Sweep) -> tuple[Orphan, ...]:
+        before = await Instances.versions(self._instances, None)
+
+        async def known(_: str | None) -> dict[str, Version]:
+            return before
+
+        patch.setattr(self._instances, "versions", known)
+        return await look(self)
+
+    patch.setattr(Sweep, "look", faulty)
 
 
 def _sweep_from_memory(patch: pytest.MonkeyPatch) -> None:
-    """As above."""
-    patch.setattr(orphans, "_is_inherited", lambda *_: False)
+    second_look_for_heirs_only(patch)
     born = Process.__init__
 
     def faulty(self: Process, *args: Any) -> None:
         born(self, *args)
 
-        async def known(_: str | None) -> dict[str, Any]:
+        async def known(_: str | None) -> dict[str, Version]:
             return {i.uid: Version(*i.owner, i.metadata.resource_version) for i in self.memory.instances()}
 
         patch.setattr(self.sweep._instances, "versions", known)
@@ -312,6 +329,6 @@ FAULTS: Mapping[str, Fault] = {
         GpuInstance, "restored_claim", None, _DOUBLE, _LEFT, Finding.WRONGED, Finding.UNREST
     ),
     "a sweep that does not ask for the heir": _instead(orphans, "_is_inherited", lambda *_: False, Finding.WRONGED),
-    "a sweep that reads objects before machines": Fault(_sweep_out_of_order, frozenset({Finding.WRONGED})),
+    "a sweep that reads objects before machines": Fault(_objects_before_machines, frozenset({Finding.WRONGED})),
     "a sweep that reads from memory": Fault(_sweep_from_memory, frozenset({Finding.WRONGED})),
 }

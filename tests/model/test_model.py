@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from model.faults import FAULTS
+from model.faults import FAULTS, second_look_for_heirs_only
 from model.machine import Protocol
 from model.world import Found
 
@@ -17,6 +17,8 @@ _SEED = 1
 _SHARE = 10
 _WHOLE = 100
 """Examples of the profile `whole`; one example here is a life of minutes, and worth some of a plain property."""
+_CONTROL = 200
+"""More than any seed of the table needs to find what a sweep does wrong."""
 
 
 def budget(*phases: Phase) -> settings:
@@ -56,3 +58,10 @@ def test_a_planted_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(Found) as found:
         run_state_machine_as_test(seed(_SEED)(Protocol), settings=budget(Phase.generate))
     assert found.value.finding in fault.findings
+
+
+@pytest.mark.usefixtures("whole_budget")
+def test_without_a_fault_the_weak_second_look_of_sweeps_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the faults of sweeps that are planted upon it would show nothing."""
+    second_look_for_heirs_only(monkeypatch)
+    run_state_machine_as_test(seed(_SEED)(Protocol), settings=settings(budget(Phase.generate), max_examples=_CONTROL))
