@@ -304,7 +304,7 @@ FAULTS: Mapping[str, Fault] = {
         Launcher, "launch", _launching(_age_from_the_answer), _DOUBLE, _LEFT
     ),
     "the limiter behind the last check": _instead(
-        Launcher, "launch", _launching(_limiter_behind_the_last_check), _DOUBLE
+        Launcher, "launch", _launching(_limiter_behind_the_last_check), _DOUBLE, _LEFT
     ),
     "a restarted process that takes an old claim for its own": Fault(_old_claim_taken_for_its_own, (_DOUBLE,)),
     "the record trusted over the claim": _instead(
