@@ -45,6 +45,10 @@ proof: plane ## the whole kill matrix, each kill by itself; a part of it runs in
 soak: plane ## life, faults and kills at random, for SECONDS (1800) from SEED (a random one)
 	PYTHONPATH=tests $(BIN)/python -m proof.soak --seconds $(or $(SECONDS),1800) $(if $(SEED),--seed $(SEED))
 
+.PHONY: model
+model: $(READY) ## the model check and its planted faults, from SEED (1), with EXAMPLES (1000) for each
+	MODEL_SEED=$(or $(SEED),1) MODEL_EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/pytest tests/model --capture=no
+
 .PHONY: mutate
 mutate: $(READY) ## change each line of the decisions a little: do their unit tests notice?
 	$(BIN)/python tests/mutate.py

@@ -225,6 +225,17 @@ async def test_all_hear_that_sight_is_lost_while_the_list_under_way_hangs_and_ag
 
 
 @virtual_time
+async def test_a_list_after_a_halt_wakes_all_since_a_step_may_have_been_blind_before_any_timer_told():
+    async with polling(machine()) as stage:
+        stage.memory.remember(instance(claim=claim(), status=recorded()))
+        await stage.woken()
+        stage.memory.clock = Clock(lambda: NOW, lambda: now() + HOUR)
+        await stage.poller.poll()
+        assert stage.memory.sight() is Sight.SEEING
+        assert await stage.woken() == {UID}
+
+
+@virtual_time
 async def test_a_list_comes_when_the_breaker_s_rest_ends_though_the_slow_pace_would_be_later():
     async with polling(machine()) as stage:
         stage.lists.trouble = NotSent("resting", retry_after=7)

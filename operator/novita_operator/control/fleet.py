@@ -71,6 +71,7 @@ class FleetPoller:
         except CloudError as error:
             self._failed(error)
         else:
+            self._tell()  # a step may have seen that sight was lost before its timer did
             self._succeeded(machines, begun)
         finally:
             self._between_lists.set()

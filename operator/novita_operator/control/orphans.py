@@ -71,6 +71,9 @@ class Sweep:
         except Unreadable:
             return None
 
+    async def _has_heir(self, orphan: Orphan) -> bool:
+        return _is_inherited(orphan, await self._lives(orphan.mark.owner))
+
     async def run(self, recorder: Recorder, *, interval: float, deletes: bool, fence: Fence) -> None:
         """Sweep every `interval` seconds until cancelled; `found` is what the last sweep saw, None if it could not."""
         while True:
@@ -88,7 +91,7 @@ class Sweep:
         left = MOST_PER_PASS if deletes else 0
         for orphan in orphans:
             machine, mark = orphan.machine, orphan.mark
-            if left > 0 and _is_inherited(orphan, await self._lives(mark.owner)):
+            if left > 0 and await self._has_heir(orphan):
                 continue
             outcome = await self._delete(machine.id, _while_fresh(fence)) if left > 0 else _LEFT
             left -= outcome != _LEFT
