@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Generator
 from typing import Any
 
@@ -5,11 +6,12 @@ import pytest
 from hypothesis import settings
 
 from controlplane.fixtures import namespace, plane
-from leaks import FED
+from leaks import FED, told_by
 
 settings.register_profile("whole", deadline=None)  # a busy machine is no finding
 settings.register_profile("fast", max_examples=10, deadline=None)
 settings.load_profile("whole")
+logging.getLogger("novita_operator").setLevel(logging.DEBUG)  # all that ours tells is searched; others' not, as it runs
 
 __all__ = ["namespace", "plane"]
 
@@ -20,8 +22,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:  # Any: whatever a test gives back
     """What code of ours logged or raised inside the tests' own process is searched too."""
     report = yield
-    error = call.excinfo.value if call.excinfo is not None else None
-    raised = "" if error is None else f"{error!s} {error!r} {error.__cause__!r} {error.__context__!r}"
+    raised = told_by(call.excinfo.value) if call.excinfo is not None else ""
     if found := FED.found_in("\n".join([raised, *(text for _, text in report.sections)])):
         report.outcome = "failed"
         report.longrepr = f"logged or raised: {', '.join(found)}"

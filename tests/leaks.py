@@ -46,8 +46,25 @@ class Vault:
         """AssertionError if a secret stands in it."""
         assert not (found := self.found_in(text)), f"{where} shows {', '.join(found)}"
 
+    def check_error(self, where: str, error: BaseException) -> None:
+        """The same for whatever an exception tells."""
+        self.check(where, told_by(error))
+
 
 FED = Vault()
+
+
+def told_by(error: BaseException) -> str:
+    """Texts and notes of an exception, of what caused it or was under way, and of a group's members."""
+    found: list[BaseException] = []
+    left: list[BaseException | None] = [error]
+    while left:
+        each = left.pop()
+        if each is None or any(each is known for known in found):
+            continue
+        found.append(each)
+        left += (each.__cause__, each.__context__, *(each.exceptions if isinstance(each, BaseExceptionGroup) else ()))
+    return "\n".join(f"{each!s}\n{each!r}\n{getattr(each, '__notes__', '')}" for each in found)
 
 
 def _spellings(value: str) -> Iterator[str]:

@@ -35,7 +35,7 @@ from novita_operator.control.clock import Clock, system_clock
 from novita_operator.control.fleet import FleetPoller
 from novita_operator.control.gauges import Gauges
 from novita_operator.control.launch import Launcher
-from novita_operator.control.memory import Memory, Sight
+from novita_operator.control.memory import Memory
 from novita_operator.control.orphans import Sweep
 from novita_operator.control.poisoned import Quarantine
 from novita_operator.control.reconciler import Reconciler
@@ -232,8 +232,7 @@ def _dependencies(parts: Operator) -> dict[str, Callable[[], Dependency]]:
     def novita() -> Dependency:
         if not parts.may_act():
             return Dependency(ok=True, detail="not asked: standing by")
-        is_well = parts.memory.sight() is Sight.SEEING and not parts.memory.trouble
-        return Dependency(ok=is_well, detail=parts.memory.account_of_sight())
+        return Dependency(ok=parts.memory.sees_well(), detail=parts.memory.account_of_sight())
 
     def lease() -> Dependency:
         if parts.elector is None:

@@ -28,8 +28,9 @@ class Fault(BaseModel):
 
     `status`, `reason`, `message`, `retry_after` are for `status_*`. `seconds` is how long a hang lasts in real time
     (None: until released) or how far a lagging list is behind in simulated time. `fraction` is what a shrunken list
-    lacks. Of an item that slips, `name` says which, and `total_agrees` whether the total goes down with it. The page
-    that comes twice is `page`. What a garbled answer is changed into follows from `seed` and how often that was done.
+    lacks: the newest, or with a `seed` others each time. Of an item that slips, `name` says which, and `total_agrees`
+    whether the total goes down with it. The page that comes twice is `page`. What a garbled answer is changed into
+    follows from `seed` and how often that was done.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,6 +98,11 @@ class Lever:
         self.released.set()
 
     @property
+    def shape(self) -> Fault:
+        """As it is for this list."""
+        return self.fault.model_copy(update={"seed": self.fault.seed + self.fired}) if self.fault.seed else self.fault
+
+    @property
     def is_spent(self) -> bool:
         return self.fault.times is not None and self.fired >= self.fault.times
 
@@ -157,4 +163,4 @@ class Levers:
                 yield lever
 
     def shapes(self, call: Call) -> list[Fault]:
-        return [lever.fault for lever in self.all() if lever.fault.kind in LIST_SHAPES and lever.shapes(call)]
+        return [lever.shape for lever in self.all() if lever.fault.kind in LIST_SHAPES and lever.shapes(call)]

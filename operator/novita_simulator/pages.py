@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import ceil
+from random import Random
 
 from novita_simulator.faults import Fault
 from novita_simulator.machine import Machine
@@ -75,7 +76,11 @@ def _lagging(listing: Listing, fault: Fault, now: float) -> Listing:
 
 
 def _shrunken(listing: Listing, fault: Fault, _now: float) -> Listing:
-    seen = listing.machines[: ceil(len(listing.machines) * (1 - fault.fraction))]
+    seen = listing.machines
+    kept: Sequence[int] = range(ceil(len(seen) * (1 - fault.fraction)))
+    if fault.seed:
+        kept = sorted(Random(fault.seed).sample(range(len(seen)), len(kept)))  # noqa: S311  it shall repeat itself
+    seen = [seen[index] for index in kept]
     return Listing(seen, len(seen), listing.window, listing.is_filtered)
 
 

@@ -102,7 +102,7 @@ def _kept(is_kept: bool) -> str:  # noqa: FBT001  what it says
 def _judged(pair: Pair) -> Iterator[tuple[str, str, bool]]:
     """The aims of the design, what came out, and whether it is enough."""
     wave, restart = pair.ours.wave, pair.ours.restart
-    most = max(wave.peak, restart.resident) / _MEGA
+    most = max(wave.peak, restart.peak) / _MEGA
     yield "created → Running, at most 1.5 times bare kopf's", f"{pair.wave_ratio:.2f}", pair.wave_ratio <= 1.5
     yield "PATCHes per object up to Running: 3", f"{wave.patches / pair.size:.2f}", wave.patches == 3 * pair.size
     yield "PATCHes at a restart and at rest: 0", f"{restart.patches}", restart.patches == 0

@@ -55,6 +55,7 @@ class Restart(Figure):
     cpu: float
     patches: int
     resident: int
+    peak: int
     idle: float
 
 
@@ -146,10 +147,12 @@ def _restart(scene: Scene, began: float, idle_seconds: float) -> Restart:
     clocks, rested = scene.clocks(), time.monotonic()
     time.sleep(idle_seconds)
     idle = clocks.read()["self"] / (time.monotonic() - rested)
+    held = memory(scene.contender.pid)
     return Restart(
         seconds=seconds,
         cpu=cpu,
         patches=scene.place.patches() - patches,
-        resident=memory(scene.contender.pid).now,
+        resident=held.now,
+        peak=held.peak,
         idle=idle,
     )

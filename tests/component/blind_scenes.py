@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from component.door import Door, door
 from component.operator_fixtures import FOREIGN, WRITES
 from controlplane.plane import ControlPlane
-from novita_operator.model.naming import MARK_ENV, Mark, machine_name
+from novita_operator.model.naming import MARK_ENV, Mark, machine_name, name_part
 from novita_simulator.client import Simulator
 from novita_simulator.journal import Asked
 from novita_simulator.running import running
@@ -38,12 +38,16 @@ _NAMES = ("staying", "stopping", "leaving", "vanishing", "crashing")
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """`fault` is the simulator's, for ever; `why` is read of it in status and at /readyz, one of these."""
+    """`fault` is the simulator's, for ever; `why` is read of it in status and at /readyz, one of these.
+
+    `hides`: every list is fresh and complete in itself, lacks all that this scene is about, and others each time.
+    """
 
     why: tuple[str, ...]
     fault: Mapping[str, Any] = field(default_factory=dict)
     is_shut: bool = False
     loses_api: bool = False
+    hides: bool = False
     kills: bool = False
 
 
@@ -62,6 +66,11 @@ OUTAGES: Mapping[str, Outage] = {
         (_RESTING, "HTTP 500"), {"kind": "status_before", "operation": "list", "page": 1, "status": 500}
     ),
     "the API server stopped": Outage((_RESTING, "HTTP 503"), {"kind": "status_before", "status": 503}, loses_api=True),
+    "a list that shrinks, each time otherwise": Outage(
+        ("Too many machines vanished from Novita's list",),
+        {"kind": "shrunken_list", "fraction": 0.5, "seed": 1},
+        hides=True,
+    ),
 }
 """What the breaker says may stand in the place of a cause."""
 
@@ -90,6 +99,8 @@ class Scene:
             self.door.shut()
         if self.outage.fault:
             self.novita.fault(**self.outage.fault, times=None)
+        for part in (*(f"-{name}-" for name in _NAMES), name_part(self.here.uid)) if self.outage.hides else ():
+            self.novita.fault("slipped_item", name=part, total_agrees=True, times=None)
 
     def wish(self) -> None:
         """People want this and that meanwhile, and at Novita things happen."""
@@ -216,7 +227,7 @@ def _let_go(cluster: Cluster) -> None:
 def told(each: Scene) -> None:
     """Each wish was seen, and is answered with why nothing is done; who wished nothing hears it, too."""
     for name in ("coming", "stopping", "leaving", "staying"):
-        condition = each.cluster.wait_reason(name, "NovitaUnreachable")
+        condition = each.cluster.wait_reason(name, "Braked" if each.outage.hides else "NovitaUnreachable")
         assert condition["status"] == "Unknown"
         assert is_why(each, condition["message"]), (each.name, condition["message"])
 
@@ -224,9 +235,11 @@ def told(each: Scene) -> None:
 def blind(each: Scene) -> None:
     """/readyz says so, and why; it stays ready, since no other replica would see more."""
 
+    sight = "the list is fresh: Braked: " if each.outage.hides else "no fresh list: "
+
     def says_why() -> bool:
         detail = each.sight()["detail"]
-        return detail.startswith("no fresh list: ") and is_why(each, detail)
+        return detail.startswith(sight) and is_why(each, detail)
 
     eventually(says_why, f"{each.name}: /readyz says so, but {each.sight()}")
     assert each.sight()["ok"] is False

@@ -17,6 +17,7 @@ import pytest_asyncio
 from component.operator_fixtures import FOREIGN, WRITES
 from component.relay import Relay, relayed
 from controlplane.plane import ControlPlane
+from leaks import check_cluster
 from novita_operator.cloud.novita import Novita
 from novita_operator.cloud.pacing import Gate
 from novita_operator.cluster.connection import Connection, connect
@@ -152,7 +153,7 @@ def parts_kubeconfig(plane: ControlPlane, crd: None) -> Path:  # noqa: ARG001  i
 
 @pytest_asyncio.fixture
 async def start_parts(
-    parts_kubeconfig: Path, namespace: str, still_novita: Simulator, tmp_path: Path
+    plane: ControlPlane, parts_kubeconfig: Path, namespace: str, still_novita: Simulator, tmp_path: Path
 ) -> AsyncIterator[StartParts]:
     """Puts operators together; each has its own identity, clock, memory and connections."""
     async with contextlib.AsyncExitStack() as stack:
@@ -167,6 +168,7 @@ async def start_parts(
             return _assemble(namespace, clock, connection, relay, cloud, policy)
 
         yield start
+    check_cluster(plane.kubeconfig)
 
 
 def planted(novita: Simulator, instance: GpuInstance, token: str, *, cluster_id: str = CLUSTER_ID) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import stamina
 
-from component.operator_fixtures import FOREIGN, StartOperator
+from component.operator_fixtures import FOREIGN, SECRET, WRITES, StartOperator
 from component.operator_parts import CLUSTER_ID, LAG, Parts, StartParts, W, alive
 from controlplane.plane import ControlPlane
 from novita_operator.cluster.errors import ClusterError
@@ -71,7 +71,13 @@ def resources(plane: ControlPlane, namespace: str) -> Iterator[Cluster]:
 
 
 def writes(novita: Simulator) -> Counter[str]:
-    return Counter(asked.operation for asked in novita.journal() if asked.operation in ("create", "stop", "delete"))
+    return Counter(asked.operation for asked in novita.journal() if asked.operation in WRITES)
+
+
+def moves(novita: Simulator) -> Counter[str]:
+    """Without starts of what ran already: a status may be changed into `exited`, and then a start is right."""
+    refused = Counter(start=sum(not asked.is_applied for asked in novita.journal("start")))
+    return writes(novita) - refused
 
 
 async def until_running(parts: Parts, novita: Simulator, name: str = "trainer") -> str:
@@ -208,7 +214,7 @@ async def test_answers_changed_at_random_move_no_hand_and_leave_a_true_status(
     """What is wanted is there already: whatever Novita says, nothing is launched, stopped or deleted."""
     names = [f"worker-{number}" for number in range(3)]
     for name in names:
-        resources.apply(name, ports=[{"port": 8000}])
+        resources.apply(name, ports=[{"port": 8000}], env=[{"name": "TOKEN", "value": SECRET}])
     parts = await start_parts()
     ids = {name: await until_running(parts, still_novita, name) for name in names}
     still_novita.fault("garbled", times=None, seed=seed)
@@ -220,7 +226,7 @@ async def test_answers_changed_at_random_move_no_hand_and_leave_a_true_status(
             with contextlib.suppress(ClusterError):
                 await parts.look(name)
         await parts.learn()
-    assert writes(still_novita) == {"create": 3}
+    assert moves(still_novita) == {"create": 3}
     still_novita.clear()
     parts.clock.turn(LONG)
     for name in names * 2:
@@ -228,7 +234,7 @@ async def test_answers_changed_at_random_move_no_hand_and_leave_a_true_status(
     for name in names:
         assert (parts.reason(name), parts.known(name).status.instance_id) == ("Running", ids[name])
         assert len(alive(still_novita, parts, name)) == 1
-    assert writes(still_novita) == {"create": 3}
+    assert moves(still_novita) == {"create": 3}
 
 
 def test_a_process_that_hears_nothing_but_changed_answers_lives_and_comes_to_rest(
@@ -255,7 +261,7 @@ def test_a_process_that_hears_nothing_but_changed_answers_lives_and_comes_to_res
     for name in (*names, "coming"):
         cluster.wait(name, "Ready", 90)
     assert operator.process.poll() is None
-    assert set(writes(novita)) <= {"create"}
+    assert set(moves(novita)) <= {"create"}
     shown = {machine.name: machine.id for machine in novita.machines()}
     for name in (*names, "coming"):
         status = cluster.status(name)

@@ -288,6 +288,14 @@ def test_a_shrunken_list_agrees_with_its_own_total_and_lasts_for_all_its_pages(s
     assert caller.page(0)[1] == 8
 
 
+def test_a_list_that_is_shrunken_by_a_seed_lacks_others_each_time(simulator: Simulator, caller: Caller):
+    simulator.plant("many", count=40)
+    simulator.fault("shrunken_list", fraction=0.5, seed=1, times=None)
+    lists = [[name for page in range(10) for name in caller.page(page)[0]] for _ in range(3)]
+    assert [len(names) for names in lists] == [20, 20, 20]
+    assert len({*map(tuple, lists)}) == 3
+
+
 def test_without_stock_a_create_is_refused_and_the_product_says_so(simulator: Simulator, caller: Caller):
     simulator.set_stock(0, product_id="4090.16c62g", cluster_id=seed.CALIFORNIA)
     assert reason(caller.create()) == (400, "INSUFFICIENT_RESOURCE")

@@ -134,7 +134,9 @@ async def _listen(wire: Wire) -> asyncio.Server:
 
 async def _connect(url: str, gate: Gate) -> Novita:
     keys = (f"sk_{number}" for number in itertools.count())  # each call has a key that was never rejected
-    return Novita(key=lambda: next(keys), gate=gate, version="0", base_url=url)
+    novita = Novita(key=lambda: next(keys), gate=gate, version="0", base_url=url)
+    novita.hide(lambda: (SECRET,))
+    return novita
 
 
 def _true_answers(simulator: Simulator) -> tuple[str, dict[str, Answer]]:

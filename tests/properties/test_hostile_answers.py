@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leaks import FED
 from novita_operator.cloud.errors import CloudError, NotDone, NotFound, Unknown
 from novita_operator.cloud.fields import Fields
 from novita_operator.model.machine import Machine
 from novita_simulator.garbling import STATUSES, Answer, garbled
-from properties.hostile_wire import QUESTIONS, Bench
+from properties.hostile_wire import QUESTIONS, SECRET, Bench
 from properties.hostile_wire import bench as open_bench
 
 READS_OF_ONE = ("get", "template")
@@ -52,6 +53,7 @@ def put(bench: Bench, operation: str, answer: Answer, **headers: str) -> object:
 
 
 def judge_error(operation: str, answer: Answer, error: CloudError) -> None:
+    FED.check_error(operation, error)
     said = Fields.parse(answer.body)
     assert len(str(error)) < 400
     assert str(error).isprintable()
@@ -111,6 +113,15 @@ def test_any_bytes_are_a_value_or_an_error(
 @given(status=statuses, tree=trees)
 def test_any_json_is_a_value_or_an_error(bench: Bench, operation: str, status: int, tree: object) -> None:
     put(bench, operation, Answer(status, json.dumps(tree).encode()))
+
+
+@operations
+@pytest.mark.parametrize("status", [400, 500])
+def test_an_answer_that_repeats_a_secret_becomes_an_error_that_does_not(
+    bench: Bench, operation: str, status: int
+) -> None:
+    said = {"reason": "VALIDATOR_PARAM", "message": f"env {SECRET} is bad"}
+    assert isinstance(put(bench, operation, Answer(status, json.dumps(said).encode())), CloudError)
 
 
 @pytest.mark.parametrize("operation", ["list", "create"])

@@ -209,8 +209,18 @@ def test_an_account_of_sight_says_why_it_is_lost_and_what_is_under_way():
     assert stage.memory.account_of_sight() == f"no fresh list: HTTP 503; {under_way}"
     stage.memory.fleet = fleet(machine(id=MACHINE_ID), begun=stage.seconds)
     assert stage.memory.account_of_sight() == "the list is fresh: HTTP 503"
+    assert not stage.memory.sees_well()
     stage.memory.trouble = ""
     assert stage.memory.account_of_sight() == "the list is fresh"
+    assert stage.memory.sees_well()
+
+
+def test_a_list_that_is_not_believed_is_fresh_and_yet_not_well():
+    stage = Stage()
+    stage.memory.fleet = fleet(machine(id=MACHINE_ID), begun=stage.seconds, suspect=True)
+    assert stage.memory.sight() is Sight.SEEING
+    assert not stage.memory.sees_well()
+    assert stage.memory.account_of_sight().startswith("the list is fresh: Braked: Too many machines vanished")
 
 
 def test_an_object_in_memory_keeps_no_sets_of_the_fields_that_were_given():

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -34,6 +35,55 @@ def test_a_secret_is_found_in_whatever_spelling_and_is_not_shown_again(text: str
     with pytest.raises(AssertionError) as caught:
         vault().check("the log", text)
     assert str(caught.value) == "the log shows the password"
+
+
+def raised(act: Callable[[], object]) -> Exception:
+    with pytest.raises(Exception) as caught:  # noqa: PT011  whatever it is
+        act()
+    return caught.value
+
+
+def as_text() -> None:
+    raise ValueError(SECRET)
+
+
+def as_cause() -> None:
+    try:
+        as_text()
+    except ValueError as error:
+        raise TypeError("no such thing") from KeyError(error)
+
+
+def in_the_middle_of_a_chain() -> None:
+    try:
+        as_cause()
+    except TypeError:
+        raise OSError("gone") from None
+
+
+def in_a_group_within_a_group() -> None:
+    raise ExceptionGroup("several", [OSError("gone"), ExceptionGroup("more", [raised(in_the_middle_of_a_chain)])])
+
+
+def as_note() -> None:
+    error = OSError("gone")
+    error.add_note(f"with {SECRET}")
+    raise error
+
+
+@pytest.mark.parametrize("act", [as_text, as_cause, in_the_middle_of_a_chain, in_a_group_within_a_group, as_note])
+def test_a_secret_is_found_wherever_an_exception_holds_it(act: Callable[[], object]) -> None:
+    with pytest.raises(AssertionError, match="the error shows the password"):
+        vault().check_error("the error", raised(act))
+
+
+def test_an_exception_that_is_its_own_cause_in_the_end_is_searched_too() -> None:
+    error = raised(in_the_middle_of_a_chain)
+    assert error.__context__ is not None
+    error.__context__.__cause__ = error
+    vault().check_error("the error", OSError("gone"))
+    with pytest.raises(AssertionError):
+        vault().check_error("the error", error)
 
 
 def test_what_holds_no_secret_passes() -> None:

@@ -25,6 +25,7 @@ from novita_operator.model.claim import Claim
 from novita_operator.model.instance import GpuInstance, Poisoned
 from novita_operator.model.machine import Fleet
 from novita_operator.model.market import Market, Shelf
+from novita_operator.model.reasons import Reason
 from novita_operator.model.resource import PowerState
 
 _LONGER_THAN_WORDS = 8
@@ -204,10 +205,19 @@ class Memory:
         since = self.started if self.fleet is None else self.fleet.begun
         return self.policy.fleet_max_age - (self.clock.boot() - since)
 
+    def sees_well(self) -> bool:
+        """Whether the list is fresh and to be believed, and nothing failed since."""
+        return self.sight() is Sight.SEEING and not self.trouble and not self._is_braked()
+
+    def _is_braked(self) -> bool:
+        return self.fleet is not None and self.fleet.suspect
+
     def account_of_sight(self) -> str:
         """How well the fleet is seen, why, and what is under way, for people."""
         sight = self.sight()
         why = [self.trouble] if self.trouble else []
+        if self._is_braked():
+            why.append(f"{Reason.BRAKED}: {Reason.BRAKED.meaning}")
         if self.asked is not None and sight is not Sight.SEEING:
             why.append(f"asked for one {self.clock.boot() - self.asked:.0f} s ago, it is not complete yet")
         return f"{sight}: {'; '.join(why)}" if why else sight
