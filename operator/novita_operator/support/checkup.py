@@ -108,7 +108,8 @@ class Checkup:
                 "rights",
                 Verdict.FAILED,
                 f"whoever runs this may not: {'; '.join(lacking)}",
-                "Give the account the rights of the chart or the manifests, or narrow the operator with --namespace.",
+                "Give the account the rights of the chart or the manifests, or narrow the operator with "
+                "NOVITA_OPERATOR_WATCH_NAMESPACES.",
             )
         return Finding("rights", Verdict.OK, "all that the operator needs, for whoever runs this")
 
