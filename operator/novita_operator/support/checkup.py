@@ -22,7 +22,10 @@ from novita_operator.support.findings import Finding, Verdict
 OLDEST_KUBERNETES = (1, 32)
 MOST_APART = 10.0
 """Seconds; a Date header has whole ones, and an answer takes its time."""
-_APPLY_CRD = "novita-operator crd | kubectl apply --server-side -f -"
+_APPLY_CRD = (
+    "With the chart: helm upgrade; else, where kubectl is: "
+    "novita-operator crd | kubectl apply --server-side --force-conflicts -f -"
+)
 
 
 @dataclass(frozen=True, slots=True)
