@@ -1,8 +1,10 @@
 """A reader's terminal: the commands of the documents in a shell, with kubectl, a pretend Novita and the operator."""
 
 import doctest
+import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +23,12 @@ class Session:
 
     def __init__(self, scene: Stage, folder: Path) -> None:
         self.folder = folder
-        self._environment = scene.plane.environment | {"NEW_KEY": KEY}
+        self._environment = scene.plane.environment | {
+            "NEW_KEY": KEY,
+            "NOVITA_API_KEY": KEY,
+            "NOVITA_API_BASE_URL": scene.novita.url,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{scene.plane.environment['PATH']}",
+        }
         for name in ("crds", "manifests"):
             (folder / name).symlink_to(ROOT / name)
 
