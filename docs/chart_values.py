@@ -21,7 +21,13 @@ BEGIN, END = "<!-- values: printed from values.yaml by `make generate` -->", "<!
 
 _TYPES = {"str": "string", "int": "integer", "bool": "boolean", "seq": "array", "map": "object"}
 _DURATION = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)?$"
-_OF_THE_CHART = {"NOVITA_API_KEY", "NOVITA_API_KEY_FILE", "NOVITA_OPERATOR_NAMESPACE", "NOVITA_OPERATOR_CLUSTER_ID"}
+_OF_THE_CHART = {
+    "NOVITA_API_KEY",
+    "NOVITA_API_KEY_FILE",
+    "NOVITA_OPERATOR_NAMESPACE",
+    "NOVITA_OPERATOR_WATCH_NAMESPACES",
+    "NOVITA_OPERATOR_CLUSTER_ID",
+}
 """Settings that the chart makes from other values."""
 
 _OF_A_PARENT = {

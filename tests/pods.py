@@ -2,7 +2,10 @@
 
 import base64
 import json
+import os
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,8 +44,20 @@ class Pod:
         command, *arguments = [_expanded(argument, given) for argument in self._container["args"]]
         assert command == "run"
         nothing = dict.fromkeys([*BRISK, "NOVITA_API_KEY", "NOVITA_API_BASE_URL"], "")
-        kubeconfig = self._plane.service_account_kubeconfig(self._namespace, self._spec["serviceAccountName"])
-        return OperatorProcess(self._folder / log, kubeconfig, "", {**nothing, **given}, *arguments)
+        return OperatorProcess(self._folder / log, self._kubeconfig(), "", {**nothing, **given}, *arguments)
+
+    def execute(self, *command: str) -> subprocess.CompletedProcess[bytes]:
+        """`novita-operator COMMAND` as `kubectl exec` runs it: the container's environment, none of its arguments."""
+        self.mount()
+        own = {name: value for name, value in os.environ.items() if not name.startswith("NOVITA")}
+        environment = {**own, "KUBECONFIG": str(self._kubeconfig()), **self.environment()}
+        line = [sys.executable, "-m", "novita_operator", *command]
+        done = subprocess.run(line, env=environment, capture_output=True, check=False)
+        FED.check(command[0], done.stderr.decode())
+        return done
+
+    def _kubeconfig(self) -> Path:
+        return self._plane.service_account_kubeconfig(self._namespace, self._spec["serviceAccountName"])
 
     def environment(self) -> dict[str, str]:
         """The container's variables; AssertionError where one is wanted that is not there, and no pod would start."""

@@ -54,10 +54,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--namespace",
         action="append",
-        default=[],
         metavar="NAME",
         dest="namespaces",
-        help="namespace to watch, may be given several times; all of them if never given",
+        help="namespace to watch, may be given several times; goes before NOVITA_OPERATOR_WATCH_NAMESPACES",
     )
     parser.add_argument(
         "--log-format", choices=[*logs.LogFormat], default=logs.LogFormat.JSON, help="default: %(default)s"
@@ -102,7 +101,7 @@ def _support_bundle(arguments: argparse.Namespace) -> int:
 
 def _with_settings(arguments: argparse.Namespace, work: Callable[[Settings, Options], int]) -> int:
     try:
-        settings = Settings.load(os.environ)
+        settings = Settings.load(os.environ | _flags(arguments.namespaces))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return USAGE
@@ -110,7 +109,12 @@ def _with_settings(arguments: argparse.Namespace, work: Callable[[Settings, Opti
     logs.configure(arguments.log_format, arguments.log_level, lambda: key.known)
     for warning in settings.warnings():
         logging.getLogger("novita_operator").warning(warning)
-    return work(settings, Options(tuple(dict.fromkeys(arguments.namespaces)), arguments.leader_elect))
+    return work(settings, Options(settings.namespaces, arguments.leader_elect))
+
+
+def _flags(namespaces: Sequence[str] | None) -> dict[str, str]:
+    """The flag as the setting that it goes before; an empty name must not come to mean every namespace."""
+    return {"NOVITA_OPERATOR_WATCH_NAMESPACES": ",".join(namespaces) or ","} if namespaces else {}
 
 
 def _crd(_: argparse.Namespace) -> int:

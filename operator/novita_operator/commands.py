@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from novita_operator.app import VERSION, open_cloud, open_connection, or_one_line, sweep_of
+from novita_operator.app import FAILED, VERSION, open_cloud, open_connection, or_one_line, sweep_of
 from novita_operator.cluster.errors import ClusterError
 from novita_operator.cluster.identity import cluster_id
 from novita_operator.control.clock import system_clock
@@ -15,7 +15,7 @@ from novita_operator.model.spelling import Address
 from novita_operator.settings import Options, Settings
 from novita_operator.support.bundle import Bundle, settings_page
 from novita_operator.support.checkup import Checkup
-from novita_operator.support.findings import is_well, table
+from novita_operator.support.findings import Verdict, is_well, table
 
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  an address that is read, not listened on
 STDOUT = "-"
@@ -27,7 +27,7 @@ def orphans(settings: Settings, options: Options) -> int:
 
 
 def check(settings: Settings, options: Options) -> int:
-    """Print what stands in the operator's way; 1 if something does, 3 if there is no way to the Kubernetes API."""
+    """Print what stands in the operator's way; 1 if something does, 3 if the Kubernetes API could not be asked."""
     return asyncio.run(or_one_line(_check(settings, options)))
 
 
@@ -52,6 +52,8 @@ async def _check(settings: Settings, options: Options) -> int:
     async with contextlib.AsyncExitStack() as stack:
         findings = await (await _checkup(stack, settings, options)).findings()
     sys.stdout.write(table(findings))
+    if findings[0].verdict is Verdict.UNKNOWN:
+        return FAILED
     return 0 if is_well(findings) else 1
 
 

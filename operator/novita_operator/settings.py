@@ -19,6 +19,7 @@ from novita_operator.model.spelling import (
     parse_address,
     parse_base_url,
     parse_duration,
+    parse_namespaces,
     print_duration,
 )
 
@@ -139,6 +140,12 @@ class Settings(BaseModel):
         description="Where the Lease and the list of retained machines are kept. Empty: the pod's own namespace, "
         "else default.",
     )
+    watch_namespaces: Annotated[str, BeforeValidator(parse_namespaces)] = Field(
+        "",
+        alias="NOVITA_OPERATOR_WATCH_NAMESPACES",
+        description="The only namespaces whose resources are served, separated by commas; --namespace goes before it. "
+        "Empty: all of them.",
+    )
     cluster_id: str = Field(
         "",
         alias="NOVITA_OPERATOR_CLUSTER_ID",
@@ -206,6 +213,11 @@ class Settings(BaseModel):
     def fast_poll_interval(self) -> float:
         """Seconds between lists while a machine moves."""
         return max(_SHORTEST_FAST_POLL, self.poll_interval / 3)
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Those to watch, each once; none means all of them."""
+        return tuple(dict.fromkeys(filter(None, self.watch_namespaces.split(","))))
 
     def shown(self) -> dict[str, str]:
         """Every setting as it stands, by the name of its variable; a key is not shown."""

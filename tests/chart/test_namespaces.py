@@ -1,13 +1,17 @@
 """With Roles only, in its own and one more namespace: what a kubelet would start there keeps its machine."""
 
+import io
+import json
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from chart.helm import Helm, Release
+from chart.helm import Helm, Release, Values
 from controlplane.plane import ControlPlane
 from leaks import check_cluster
+from novita_operator.model.crd import CRD_NAME
 from novita_simulator.client import Simulator
 from pods import Pod
 from stage import BRISK, KEY, Cluster, OperatorProcess
@@ -31,21 +35,33 @@ def start(release: Release, tmp_path: Path) -> Iterator[Callable[[str], Operator
 
 
 @pytest.fixture
-def release(helm3: Helm, plane: ControlPlane, namespace: str) -> Release:
+def values(novita: Simulator, release: Release, team: str) -> Values:
+    settings = {**BRISK, "NOVITA_API_BASE_URL": novita.url}
+    watched = [release.namespace, team]
+    return {"scope": "Namespace", "watchNamespaces": watched, "clusterId": "staging", "settings": settings}
+
+
+@pytest.fixture
+def team(release: Release) -> str:
+    """The other namespace."""
+    name = f"{release.namespace}-team"
+    release.plane.kubectl("create", "namespace", name)
+    return name
+
+
+@pytest.fixture
+def release(helm3: Helm, plane: ControlPlane, namespace: str) -> Iterator[Release]:
+    """The CRD goes with it: Helm would not let the next one have it."""
     release = Release(helm3, plane, namespace)
     release.give_key(KEY)
-    return release
+    yield release
+    plane.kubectl("delete", "crd", CRD_NAME, "--timeout=30s")
 
 
 def test_a_machine_runs_on_through_an_uninstall_and_a_new_install_finds_it(
-    release: Release, start: Callable[[str], OperatorProcess], novita: Simulator
+    release: Release, values: Values, team: str, start: Callable[[str], OperatorProcess], novita: Simulator
 ):
-    team = f"{release.namespace}-team"
-    release.plane.kubectl("create", "namespace", team)
     cluster = Cluster(release.plane, team)
-    settings = {**BRISK, "NOVITA_API_BASE_URL": novita.url}
-    watched = [release.namespace, team]
-    values = {"scope": "Namespace", "watchNamespaces": watched, "clusterId": "staging", "settings": settings}
     release.install(values)
     first = start("first.log")
     cluster.apply("trainer")
@@ -64,3 +80,18 @@ def test_a_machine_runs_on_through_an_uninstall_and_a_new_install_finds_it(
     assert len(novita.journal("create")) == 1
     assert "orbidden" not in second.lines
     check_cluster(release.plane.kubeconfig)
+
+
+def test_what_is_run_in_the_pod_knows_its_namespaces(release: Release, values: Values, team: str, tmp_path: Path):
+    release.install(values)
+    Cluster(release.plane, team).apply("trainer")
+    pod = Pod(release.plane, release.namespace, release.get("deployment"), tmp_path)
+    checked, orphans, bundle = (
+        pod.execute(*line.split()) for line in ("check", "orphans", "support-bundle --output -")
+    )
+    assert (checked.returncode, orphans.returncode, bundle.returncode) == (0, 0, 0), checked.stdout + orphans.stderr
+    assert b"ok       rights" in checked.stdout
+    with tarfile.open(fileobj=io.BytesIO(bundle.stdout)) as tar:
+        files = {Path(entry.name).name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
+    assert [each["metadata"]["name"] for each in json.loads(files["resources.json"])] == ["trainer"]
+    assert f"NOVITA_OPERATOR_WATCH_NAMESPACES={release.namespace},{team}\n".encode() in files["settings.txt"]

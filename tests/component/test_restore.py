@@ -11,9 +11,10 @@ import pytest
 
 from component.cluster_waiting import cancelled, until
 from component.operator_fixtures import StartOperator
-from component.operator_parts import LAG, Parts, StartParts, W
+from component.operator_parts import LAG, Parts, StartParts, W, orphaned
 from controlplane.plane import ControlPlane
 from novita_operator.cluster.errors import Conflict, Unreachable
+from novita_operator.cluster.retained import NAME as RETAINED
 from novita_operator.model.claim import CLAIM_ANNOTATION
 from novita_operator.model.naming import MARK_ENV
 from novita_simulator.client import Simulator
@@ -70,6 +71,11 @@ def alive(novita: Simulator, cluster: Cluster) -> set[str]:
     return {m.id for m in novita.machines() if mine in m.envs.get(MARK_ENV, "") and m.status not in _GONE}
 
 
+def id_of(cluster: Cluster) -> str:
+    """As it stands in the marks of its machines."""
+    return cluster.plane.kubectl("get", "ns", "kube-system", "-o", "jsonpath={.metadata.uid}").stdout
+
+
 @pytest.mark.parametrize("save", [backup_as_it_is, backup_without_finalizers])
 def test_after_a_disaster_exactly_the_old_machines_live_on_and_are_the_restored_objects_own(
     cluster: Cluster, novita: Simulator, start_operator: StartOperator, save: Callable[[Cluster], dict[str, Any]]
@@ -118,7 +124,7 @@ def test_a_restore_into_a_new_cluster_that_bears_the_old_one_s_id_takes_the_mach
     cluster.wait("trainer", "Ready")
     before = ids(cluster)
     first.kill()
-    old_id = cluster.plane.kubectl("get", "ns", "kube-system", "-o", "jsonpath={.metadata.uid}").stdout
+    old_id = id_of(cluster)
     moved = Cluster(second_plane, cluster.namespace)
     second_plane.kubectl("create", "namespace", moved.namespace)
     restore(moved, backup(cluster))
@@ -135,6 +141,32 @@ def test_a_restore_into_a_new_cluster_that_bears_the_old_one_s_id_takes_the_mach
         assert (len(novita.journal("create")), novita.journal("delete")) == (1, [])
         moved.delete("trainer")
     assert alive(novita, cluster) == set()
+
+
+def test_a_machine_that_was_left_running_on_purpose_is_spared_if_the_list_of_those_is_restored(
+    cluster: Cluster, novita: Simulator, start_operator: StartOperator, home: str
+) -> None:
+    """The operator's namespace is lost, and the sweep deletes whatever it takes for an orphan."""
+    first = start_operator()
+    for name, policy in (("keeper", "Retain"), ("trainer", "Delete")):
+        cluster.apply(name, deletionPolicy=policy)
+        cluster.wait(name, "Ready")
+    before = ids(cluster)
+    cluster.delete("keeper")
+    first.kill()
+    saved = backup_as_it_is(cluster)
+    retained = cluster.plane.kubectl("get", "configmap", "-n", home, RETAINED, "-o", "json").stdout
+    destroy(cluster)
+    cluster.plane.kubectl("delete", "namespace", home)
+    cluster.plane.kubectl("create", "namespace", home)
+    cluster.plane.kubectl("create", "-f", "-", input=retained)
+    restore(cluster, saved)
+    install_account(cluster.plane, home)
+    second = start_operator(NOVITA_OPERATOR_ORPHAN_POLICY="Delete")
+    orphaned(novita, cluster.namespace, "lost", cluster_id=id_of(cluster))
+    eventually(lambda: second.metric("novita_operator_orphans_deleted_total") == 1, "a sweep that deletes")
+    cluster.wait("trainer", "Ready")
+    assert alive(novita, cluster) == set(before.values())
 
 
 async def launched(cluster: Cluster, start_parts: StartParts) -> dict[str, Any]:

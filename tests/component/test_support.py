@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -133,21 +135,36 @@ def test_an_id_of_another_cluster_is_pointed_out_and_is_no_failure(account: Path
 def test_a_crd_of_another_version_is_told_with_the_command_that_mends_it(
     plane: ControlPlane, account: Path, novita: Simulator, home: str
 ) -> None:
+    """Somebody owns the field that is stale, as Helm and `kubectl patch` do."""
     path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/gpuCount/maximum"
     older = [{"op": "replace", "path": path, "value": 4}]
     plane.kubectl("patch", "crd", "gpuinstances.gpu.novita.ai", "--type=json", "-p", json.dumps(older))
     try:
-        stale = eventually(
+        (stale,) = eventually(
             lambda: [told for told in [answer(account, novita, home, "check")] if told.returncode], "it is told"
         )
+        assert verdicts(stale) == WELL | {"CRD": "FAILED"}
+        (command,) = re.findall(r"-> .*: (novita-operator crd .*)", stale.stdout.decode())
+        path = f"{Path(COMMAND).parent}{os.pathsep}{plane.environment['PATH']}"
+        subprocess.run(
+            ["/bin/bash", "-o", "pipefail", "-c", command], env=plane.environment | {"PATH": path}, check=True
+        )
+        eventually(lambda: answer(account, novita, home, "check").returncode == 0, "it is well again")
     finally:
         install_crd(plane)
-    assert verdicts(stale[0]) == WELL | {"CRD": "FAILED"}
-    assert b"-> novita-operator crd | kubectl apply" in stale[0].stdout
-    eventually(lambda: answer(account, novita, home, "check").returncode == 0, "it is well again")
 
 
-def test_a_cluster_that_cannot_be_reached_is_one_line(tmp_path: Path, novita: Simulator) -> None:
+def test_a_kubernetes_api_that_does_not_answer_is_told_beside_what_is_known_of_novita(
+    account: Path, novita: Simulator, tmp_path: Path
+) -> None:
+    nowhere = tmp_path / "kubeconfig"
+    nowhere.write_text(re.sub(r"https://127\.0\.0\.1:\d+", "https://127.0.0.1:9", account.read_text()))
+    told = answer(nowhere, novita, "home", "check")
+    seen = {"Kubernetes API": "unknown", "Novita API": "ok", "API key": "ok"}
+    assert (told.returncode, verdicts(told)) == (3, seen)
+
+
+def test_without_a_way_to_the_cluster_there_is_one_line(tmp_path: Path, novita: Simulator) -> None:
     told = answer(tmp_path / "none", novita, "home", "check")
     assert told.returncode == 3
     assert b"no way to the Kubernetes API" in told.stderr

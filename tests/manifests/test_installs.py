@@ -92,6 +92,9 @@ def test_one_namespace_is_served_with_roles_alone(
         assert novita.machine(ours.status("minimal")["machineName"]).envs[OWNER_ENV].startswith("ours-alone/team-a/")
         ours.delete("minimal")
         assert "forbidden" not in operator.lines
+        deployment = only((MANIFESTS / "namespace-install.yaml").read_text(), "Deployment")
+        checked = Pod(plane, "team-a", deployment, tmp_path).execute("check")
+        assert checked.returncode == 0, checked.stdout.decode()
     assert theirs.status("of-others") == {"observedGeneration": NEVER_OBSERVED}
 
 

@@ -83,6 +83,16 @@ def test_while_something_moves_the_list_is_read_three_times_as_often_but_not_in_
         ("NOVITA_OPERATOR_WORKERS", "0", "'0' is out of bounds: from 1 to 512"),
         ("NOVITA_OPERATOR_ORPHAN_POLICY", "Keep", "Input should be 'Report' or 'Delete'"),
         (
+            "NOVITA_OPERATOR_WATCH_NAMESPACES",
+            "team-a,Team B",
+            "'Team B' is no name of a namespace: write team-a or team-a,team-b",
+        ),
+        (
+            "NOVITA_OPERATOR_WATCH_NAMESPACES",
+            "team-a,",
+            "'' is no name of a namespace: write team-a or team-a,team-b",
+        ),
+        (
             "NOVITA_OPERATOR_HTTP_ADDRESS",
             "8080",
             "'8080' is not an address to listen on: write 0.0.0.0:8080 or [::]:8080",
@@ -141,6 +151,11 @@ def test_an_api_address_with_a_password_is_refused_without_showing_it():
 )
 def test_plain_http_beyond_this_machine_is_warned_of(address: str, count: int):
     assert len(list(load(NOVITA_API_BASE_URL=address).warnings())) == count
+
+
+@pytest.mark.parametrize(("text", "names"), [("", ()), ("team-a", ("team-a",)), (" team-a, 1,team-a", ("team-a", "1"))])
+def test_the_namespaces_to_watch_are_listed_between_commas(text: str, names: tuple[str, ...]):
+    assert load(NOVITA_OPERATOR_WATCH_NAMESPACES=text).namespaces == names
 
 
 def test_the_operators_namespace_is_that_of_its_service_account(tmp_path: Path):

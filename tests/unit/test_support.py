@@ -139,3 +139,7 @@ def test_a_date_that_cannot_be_read_is_none(header: str | None):
 @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
 def test_a_date_header_is_in_utc(zone: str):
     assert parse_date(f"Sat, 21 Nov 2026 19:41:36 {zone}") == datetime(2026, 11, 21, 19, 41, 36, tzinfo=UTC)
+
+
+def test_a_document_without_a_string_is_left_as_it_is():
+    assert scrubbed_json("[]", {"secret"}) == "[]"

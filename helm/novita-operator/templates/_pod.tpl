@@ -66,9 +66,6 @@ args:
   {{- if .Values.leaderElection.enabled }}
   - --leader-elect
   {{- end }}
-  {{- range include "novita-operator.watched" . | fromYamlArray }}
-  - --namespace={{ . }}
-  {{- end }}
   - --log-level={{ .Values.log.level }}
   - --log-format={{ .Values.log.format }}
   {{- with .Values.extraArgs }}
@@ -79,6 +76,10 @@ env:
     value: /run/secrets/novita/key
   - name: NOVITA_OPERATOR_NAMESPACE
     value: {{ include "novita-operator.namespace" . | quote }}
+  {{- with include "novita-operator.watched" . | fromYamlArray }}
+  - name: NOVITA_OPERATOR_WATCH_NAMESPACES
+    value: {{ join "," . | quote }}
+  {{- end }}
   {{- with .Values.clusterId }}
   - name: NOVITA_OPERATOR_CLUSTER_ID
     value: {{ quote . }}

@@ -10,6 +10,7 @@ _HOST = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)"
 _BASE_URL = re.compile(rf"(https?)://{_HOST}(:\d{{1,5}})?")
 _ADDRESS = re.compile(rf"{_HOST}?:(\d{{1,5}})")
 _LAST_PORT = 65535
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class Address(NamedTuple):
@@ -54,6 +55,19 @@ def parse_base_url(text: str) -> str:
     if found is None or int((found[3] or ":0")[1:]) > _LAST_PORT:
         raise ValueError(f"{text!r} is not http or https, host and perhaps port: write https://api.novita.ai")
     return found[0]
+
+
+def parse_namespaces(text: str) -> str:
+    """Names of namespaces between commas, without blanks.
+
+    Raises:
+        ValueError: one is no such name; none at all is one too, for it would mean every namespace.
+    """
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if not _NAMESPACE.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a namespace: write team-a or team-a,team-b")
+    return ",".join(names)
 
 
 def is_open_http(base_url: str) -> bool:

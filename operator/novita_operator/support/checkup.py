@@ -22,7 +22,10 @@ from novita_operator.support.findings import Finding, Verdict
 OLDEST_KUBERNETES = (1, 32)
 MOST_APART = 10.0
 """Seconds; a Date header has whole ones, and an answer takes its time."""
-_APPLY_CRD = "novita-operator crd | kubectl apply --server-side -f -"
+_APPLY_CRD = (
+    "With the chart: helm upgrade; else, where kubectl is: "
+    "novita-operator crd | kubectl apply --server-side --force-conflicts -f -"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,8 @@ class Checkup:
                 "rights",
                 Verdict.FAILED,
                 f"whoever runs this may not: {'; '.join(lacking)}",
-                "Give the account the rights of the chart or the manifests, or narrow the operator with --namespace.",
+                "Give the account the rights of the chart or the manifests, or narrow the operator with "
+                "NOVITA_OPERATOR_WATCH_NAMESPACES.",
             )
         return Finding("rights", Verdict.OK, "all that the operator needs, for whoever runs this")
 

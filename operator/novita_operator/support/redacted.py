@@ -124,6 +124,8 @@ def scrubbed(text: str, secrets: Iterable[str]) -> str:
 def scrubbed_json(text: str, secrets: Iterable[str]) -> str:
     """The same in the strings of a JSON document alone: one of the values may be `true`, or the number of a port."""
     parts = _JSON_STRING.split(text)
+    if len(parts) == 1:
+        return text
     strings = "\0".join(json.loads(part).replace("\0", "") for part in parts[1::2])
     parts[1::2] = map(json.dumps, scrubbed(strings, secrets).split("\0"))
     return "".join(parts)

@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,15 +11,27 @@ from novita_operator.decision.decide import decide
 from novita_operator.decision.rules.startup import startup_timeout
 from novita_operator.decision.situation import Situation
 from novita_operator.model.instance import GpuInstance
-from novita_operator.model.machine import COMING_BACK, COMING_UP, MachineState
+from novita_operator.model.machine import COMING_BACK, COMING_UP, Machine, MachineState
 from novita_operator.model.reasons import Reason
 
 PULLING = fleet(machine(MachineState.PULLING))
 
 
-def launched(seconds_ago: float, *, status: Mapping[str, Any] | None = None, **spec_fields: Any) -> GpuInstance:
+def launched(
+    seconds_ago: float,
+    *,
+    status: Mapping[str, Any] | None = None,
+    created: datetime | None = None,
+    **spec_fields: Any,
+) -> GpuInstance:
     begun = claim(at=NOW - timedelta(seconds=seconds_ago))
-    return instance(claim=begun, status=recorded() if status is None else status, spec=spec(**spec_fields))
+    recorded_status = recorded() if status is None else status
+    return instance(claim=begun, status=recorded_status, spec=spec(**spec_fields), creationTimestamp=created)
+
+
+def restored(seconds_ago: float, **fields: Any) -> GpuInstance:
+    """From a backup, which has the claim of a launch long before."""
+    return launched(9999, created=NOW - timedelta(seconds=seconds_ago), **fields)
 
 
 def retries(seconds_ago: float) -> dict[str, Any]:
@@ -67,6 +79,15 @@ def in_time(again: float | None) -> Decision:
             situation(launched(700, status=recorded(**retries(800))), fleet=PULLING),
             times_out(600),
             id="a start before the launch does not count",
+        ),
+        pytest.param(
+            situation(restored(599), fleet=PULLING), in_time(1.0), id="the time of a takeover begins with its object"
+        ),
+        pytest.param(situation(restored(600), fleet=PULLING), times_out(600), id="a takeover has its time, no more"),
+        pytest.param(
+            situation(launched(600, created=NOW - timedelta(seconds=9999)), fleet=PULLING),
+            times_out(600),
+            id="the age of an object is nothing to a later launch",
         ),
         pytest.param(
             situation(launched(600, powerState="Stopped"), fleet=PULLING),
@@ -135,6 +156,13 @@ def test_the_time_of_a_machine_that_ran_before_counts_from_our_own_last_start(s:
 def test_a_machine_that_others_start_again_has_no_deadline(s: Situation) -> None:
     assert startup_timeout(s) is None
     assert decide(s) == in_time(None)
+
+
+@pytest.mark.parametrize(
+    "shown", [machine(MachineState.STARTING), machine(MachineState.PULLING, stopped=NOW - timedelta(hours=1))]
+)
+def test_what_a_restored_object_finds_being_started_again_is_not_deleted(shown: Machine) -> None:
+    assert decide(situation(restored(9000), fleet=fleet(shown))) == in_time(None)
 
 
 @pytest.mark.parametrize("seconds_later", [0, 1, 3000])

@@ -29,11 +29,14 @@ def is_given_up(s: Situation, machine: Machine) -> bool:
 def seconds_left_to_start(s: Situation, machine: Machine) -> float:
     """Counted from the launch or from our last start; without end for a start that was not ours.
 
+    What a restored object took over was launched before it, perhaps long ago, and nobody was there to look after it:
+    its time begins with the object.
     A start since which the machine was seen to run has done its work: what comes up now is another's.
     """
     status = s.instance.status
     came_up = status.started_time if s.was_recorded else None
-    began = [s.claim.at] if s.claim is not None and not _has_run(s, machine) else []
+    launched = [] if s.claim is None or _has_run(s, machine) else [s.claim.at, s.instance.metadata.creation_timestamp]
+    began = [at for at in launched if at is not None]
     if status.retries is not None and (came_up is None or status.retries.last_time > came_up):
         began.append(status.retries.last_time)
     return _timeout(s) - (s.now - max(began)).total_seconds() if began else math.inf
