@@ -15,11 +15,10 @@ from typing import Literal, NamedTuple, Protocol
 from novita_operator.model.claim import CLAIM_ANNOTATION, FINALIZER
 from novita_simulator.faults import Operation
 from proof.wire import Held, Sent
-from proof.world import Theatre, World, world
-from stage import PATIENCE, OperatorProcess, eventually
+from proof.world import LONG, Theatre, World, world
+from stage import OperatorProcess, eventually
 
 NAME = "trainer"
-LONG = 2 * PATIENCE
 LONGEST = 200.0
 """Two starts that came to nothing are 30 s and 120 s of pauses."""
 LAG = 0.4
@@ -254,7 +253,9 @@ CELLS = tuple(Cell(point, fault, blow) for blow in Blow for point in POINTS for 
 
 
 def play(cell: Cell, theatre: Theatre) -> list[str]:
-    """Set the scene, strike, let the second operator work, and judge: at rest, and when the object is gone."""
+    """Set the scene, strike, let the second operator work, and judge: at rest, after the first has come back, and
+    when the object is gone.
+    """
     point, fault = POINTS[cell.point], FAULTS[cell.fault]
     is_elected = point.is_elected or cell.blow in {Blow.FROZEN_LEADER, Blow.ROBBED}
     arguments = ("--leader-elect",) if is_elected else ()
@@ -268,12 +269,16 @@ def play(cell: Cell, theatre: Theatre) -> list[str]:
         if fault.at_blow:
             fault.place(w, point.operation)
         lever.release(drop=not point.lands)
-        w.start(*arguments, **settings)
+        second = w.start(*arguments, **settings)
         lies = rest(w, point)
         if is_elected:
             eventually(lambda: w.cluster.lease(w.home)["holderIdentity"] != leader, "the second leads", LONG)
-        recover(first, cell.blow)
+        living = (second, first) if recover(first, cell.blow, is_elected=is_elected) else (second,)
+        if cell.blow is not Blow.KILLED:
+            w.look_on(*living)
+            lies += rest(w, point)
         release(w)
+        w.look_on(*living)
         return [*lies, *w.findings(), *w.leftovers()]
 
 
@@ -301,12 +306,13 @@ def strike(w: World, first: OperatorProcess, blow: Blow) -> None:
             w.cluster.patch_lease(w.home, thief)
 
 
-def recover(first: OperatorProcess, blow: Blow) -> None:
-    """Whoever has lost the lease ends; without election it works on beside the second."""
+def recover(first: OperatorProcess, blow: Blow, *, is_elected: bool) -> bool:
+    """Whoever has lost the lease ends; without election it works on beside the second, as the answer says."""
     if blow in {Blow.FROZEN_LEADER, Blow.FROZEN}:
         first.process.send_signal(signal.SIGCONT)
-    if blow in {Blow.FROZEN_LEADER, Blow.ROBBED}:
+    if is_elected:
         eventually(lambda: first.process.poll() is not None, "the first has ended", LONG)
+    return blow is Blow.FROZEN and not is_elected
 
 
 def prepare(w: World, point: Point) -> None:

@@ -18,9 +18,10 @@ from novita_simulator.running import running
 from novita_simulator.views import MachineView
 from proof.kube import Kube
 from proof.wire import Wire, wired
-from stage import QUICK, OperatorProcess, install_account, install_crd
+from stage import PATIENCE, QUICK, OperatorProcess, eventually, install_account, install_crd
 
 HOME = "home-of-proof"
+LONG = 2 * PATIENCE
 CROWD = 101
 """Machines of other people, so that every list has two pages."""
 _GONE = frozenset({"toRemove", "removing", "removed"})
@@ -60,6 +61,12 @@ class World:
         self.operators.append(process)
         return process
 
+    @staticmethod
+    def look_on(*operators: OperatorProcess) -> None:
+        """Until each of them has read the whole fleet twice more."""
+        goals = {operator: _lists(operator) + 2 for operator in operators}
+        eventually(lambda: all(_lists(each) >= goal for each, goal in goals.items()), "two more lists of each", LONG)
+
     def machines(self) -> list[MachineView]:
         """Those with a mark of this namespace that are there."""
         mine = [m for m in self.novita.machines() if f"/{self.cluster.namespace}/" in m.envs.get(MARK_ENV, "")]
@@ -89,6 +96,10 @@ class World:
     def leftovers(self) -> list[str]:
         """Machines of objects that are no more."""
         return [f"{machine.name} is left behind" for machine in self.machines()]
+
+
+def _lists(operator: OperatorProcess) -> float:
+    return operator.metric("novita_fleet_polls_total", result="ok")
 
 
 @contextlib.contextmanager
