@@ -279,7 +279,7 @@ def play(cell: Cell, theatre: Theatre) -> list[str]:
             lies += rest(w, point)
         release(w)
         w.look_on(*living)
-        return [*lies, *w.findings(), *w.leftovers()]
+        return [*lies, *w.lies(), *w.findings()]
 
 
 def reach(w: World, point: Point, fault: Fault) -> Lever:
@@ -343,7 +343,7 @@ def rest(w: World, point: Point) -> list[str]:
         w.cluster.wait_gone(NAME, LONG)
         return []
     w.cluster.wait(NAME, "Ready", LONGEST)
-    return w.lies(NAME)
+    return w.lies()
 
 
 def release(w: World) -> None:

@@ -46,8 +46,7 @@ class Play:
         self._agenda: list[tuple[float, Deed]] = []
         self._known: set[str] = set()
         self._report = Report(seed)
-        kube = world.cluster.http
-        self.cluster_id = str(kube.get("/api/v1/namespaces/kube-system").json()["metadata"]["uid"])
+        self.cluster_id = world.cluster.cluster_id
         self.novita = Novita(world.novita, self.cluster_id, self._later)
         self.api = ApiServer(world.wire, plane, self._later)
         self.users = Users(world.cluster, world.novita, self.cluster_id, self._again)

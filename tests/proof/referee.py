@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import httpx2
 
@@ -30,16 +29,12 @@ class Referee:
         self._players = players
 
     def scene(self) -> Scene:
-        """What is there and what is told, now. The objects are read first: what they say is the older news."""
+        """What is there and what is told, now."""
         answer = self._world.cluster.http.get(_RETAINED.format(self._world.home))
-        return Scene(
-            cluster_id=self._cluster_id,
-            objects=self._users.objects(),
-            machines=tuple(self._world.novita.machines()),
+        return self._world.scene()._replace(
             retained=frozenset(answer.json().get("data") or ()),
             let_go=frozenset(self._users.let_go),
             refusals=self._novita.refusals,
-            now=datetime.now(UTC),
         )
 
     def restless(self, wait: Callable[[float], None]) -> list[str]:

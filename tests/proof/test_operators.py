@@ -67,7 +67,7 @@ def test_two_operators_live_a_whole_life_with_six_objects(w: World, arguments: t
         w.cluster.begin_delete(name)
     for name in NAMES:
         w.cluster.wait_gone(name, LONG)
-    assert [*w.findings(), *w.leftovers()] == []
+    assert [*w.lies(), *w.findings()] == []
     assert [elder.process.poll(), younger.process.poll()] == [None, None]
 
 
@@ -118,7 +118,7 @@ def test_not_promised_a_create_that_lands_after_its_time_makes_a_duplicate_which
     assert len(claimed) == 1
     assert polls <= 2
     assert max(w.novita.ledger().max_alive.values()) == 2
-    assert [*w.findings(most_alive=2), *w.leftovers()] == []
+    assert [*w.lies(), *w.findings(most_alive=2)] == []
 
 
 def polls_until_deleted(w: World) -> int:

@@ -42,10 +42,8 @@ class Users:
         self._path = f"/apis/gpu.novita.ai/v1alpha1/namespaces/{cluster.namespace}/gpuinstances"
 
     def objects(self) -> tuple[Json, ...]:
-        """All that there are."""
-        answer = self._cluster.http.get(self._path)
-        answer.raise_for_status()
-        return tuple(answer.json()["items"])
+        """All that there are; raises `httpx2.HTTPError`."""
+        return self._cluster.objects()
 
     def find(self, name: str) -> Json:
         """The object, {} if there is none or nobody answers."""

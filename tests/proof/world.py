@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,9 @@ from novita_operator.model.naming import MARK_ENV
 from novita_simulator.client import Simulator
 from novita_simulator.running import running
 from novita_simulator.views import MachineView
+from proof import verdict
 from proof.kube import Kube
+from proof.told import Scene
 from proof.wire import Wire, wired
 from stage import PATIENCE, QUICK, OperatorProcess, eventually, install_account, install_crd
 
@@ -82,20 +85,18 @@ class World:
         touched = [a for a in self.novita.journal() if a.operation in WRITES and a.name in foreign]
         return [*doubles, *(f"{asked.operation} of the foreign machine {asked.name}" for asked in touched)]
 
-    def lies(self, name: str) -> list[str]:
-        """Where status, at rest, does not say what is true at Novita."""
-        status, there = self.cluster.status(name), self.machines()
-        if len(there) != 1:
-            return [f"{len(there)} machines are there, and status says {status}"]
-        (machine,) = there
-        told = {key: status.get(key) for key in ("instanceId", "machineName", "productId", "state")}
-        state = {"running": "Running", "exited": "Stopped"}.get(machine.status, machine.status)
-        true = {"instanceId": machine.id, "machineName": machine.name, "productId": machine.product_id, "state": state}
-        return [] if told == true else [f"status says {told}, and true is {true}"]
+    def scene(self) -> Scene:
+        """What is there and what is told, now. The objects are read first: what they say is the older news."""
+        return Scene(
+            cluster_id=self.cluster.cluster_id,
+            objects=self.cluster.objects(),
+            machines=tuple(self.novita.machines()),
+            now=datetime.now(UTC),
+        )
 
-    def leftovers(self) -> list[str]:
-        """Machines of objects that are no more."""
-        return [f"{machine.name} is left behind" for machine in self.machines()]
+    def lies(self) -> list[str]:
+        """What is not true, not said, not yet at rest or left behind, by the soak's judge."""
+        return verdict.findings(self.scene())
 
 
 def _lists(operator: OperatorProcess) -> float:
