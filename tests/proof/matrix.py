@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
+from component.operator_fixtures import SECRET
 from novita_operator.model.claim import CLAIM_ANNOTATION, FINALIZER
 from novita_simulator.faults import Operation
 from proof.wire import Held, Sent
@@ -318,17 +319,21 @@ def recover(first: OperatorProcess, blow: Blow, *, is_elected: bool) -> bool:
 def prepare(w: World, point: Point) -> None:
     if point.operation == "create":
         return
-    w.cluster.apply(NAME)
+    apply(w)
     w.cluster.wait(NAME, "Ready", LONG)
     if point.operation == "start":
         w.cluster.patch(NAME, {"spec": {"powerState": "Stopped"}})
         w.cluster.wait(NAME, "Ready", LONG)
 
 
+def apply(w: World) -> None:
+    w.cluster.apply(NAME, env=[{"name": "TOKEN", "value": SECRET}])
+
+
 def trigger(w: World, point: Point) -> None:
     match point.operation:
         case "create":
-            w.cluster.apply(NAME)
+            apply(w)
         case "stop":
             w.cluster.patch(NAME, {"spec": {"powerState": "Stopped"}})
         case "start":
@@ -343,7 +348,7 @@ def rest(w: World, point: Point) -> list[str]:
         w.cluster.wait_gone(NAME, LONG)
         return []
     w.cluster.wait(NAME, "Ready", LONGEST)
-    return w.lies()
+    return [*w.lies(), *w.leaks()]
 
 
 def release(w: World) -> None:

@@ -84,7 +84,7 @@ class Referee:
         for stranger, name in self._novita.strangers.items():
             if there.get(stranger) != "running":
                 found.append(f"the foreign machine {name} is {there.get(stranger, 'gone')}")
-        return [*found, *self._players.complaints()]
+        return [*found, *self._world.leaks(), *self._players.complaints()]
 
 
 def _written(before: Scene, after: Scene) -> list[str]:

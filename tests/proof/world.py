@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from component.operator_fixtures import FOREIGN, WRITES
 from controlplane.plane import ControlPlane
+from leaks import shown_in
 from novita_operator.model.naming import MARK_ENV
 from novita_simulator.client import Simulator
 from novita_simulator.running import running
@@ -85,6 +86,10 @@ class World:
         touched = [a for a in self.novita.journal() if a.operation in WRITES and a.name in foreign]
         return [*doubles, *(f"{asked.operation} of the foreign machine {asked.name}" for asked in touched)]
 
+    def leaks(self) -> list[str]:
+        """Secrets in what the operators wrote into the cluster."""
+        return list(shown_in(self.cluster.plane.kubeconfig, (self.cluster.namespace, self.home)))
+
     def scene(self) -> Scene:
         """What is there and what is told, now. The objects are read first: what they say is the older news."""
         return Scene(
@@ -129,3 +134,4 @@ def world(theatre: Theatre, *, has_own_home: bool = False, is_crowded: bool = Fa
             for operator in scene.operators:
                 operator.process.send_signal(signal.SIGCONT)
                 operator.kill()
+            assert scene.leaks() == []
