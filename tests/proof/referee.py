@@ -35,6 +35,7 @@ class Referee:
             retained=frozenset(answer.json().get("data") or ()),
             let_go=frozenset(self._users.let_go),
             refusals=self._novita.refusals,
+            heirs=dict(self._users.heirs),
         )
 
     def restless(self, wait: Callable[[float], None]) -> list[str]:
@@ -70,7 +71,7 @@ class Referee:
         scene = self.scene()
         counts["machines created"] = sum(bool(e.mark) for e in ledger.entries)
         names = {e.id: e.mark.split("/")[2] for e in ledger.entries if e.mark}
-        found = doubles(ledger.entries, self._cluster_id)
+        found = doubles(ledger.entries, self._cluster_id, self._users.heirs)
         for asked in journal:
             counts[f"calls: {asked.operation}"] += 1
             if asked.operation not in WRITES or not asked.machine_id:
