@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import product
 from typing import Literal, NamedTuple, Protocol
 
 from component.operator_fixtures import SECRET
@@ -183,22 +184,32 @@ def failing_page(w: World, _: Operation) -> None:
 
 
 def empty_not_found(w: World, _: Operation) -> None:
-    w.novita.quirks(not_found="empty_200")
+    w.novita.quirks(not_found="empty_200", deleted="vanishes")
 
 
 def missing_not_found(w: World, _: Operation) -> None:
-    w.novita.quirks(not_found="404")
+    w.novita.quirks(not_found="404", deleted="vanishes")
 
 
 def nothing(_: World, __: Operation) -> None:
     pass
 
 
+def has_fired(w: World) -> bool:
+    return all(lever.fired for lever in w.novita.faults() if not lever.fault.kind.startswith("hold"))
+
+
+def was_asked_in_vain(w: World) -> bool:
+    """Somebody asked for a machine that was not there."""
+    return any(asked.machine_id and not asked.name for asked in w.novita.journal())
+
+
 class Fault(NamedTuple):
-    """Placed when the scene is set, or at the blow, for the second operator's first look."""
+    """Placed when the scene is set, or at the blow, for the second operator's first look; `is_met` at the end."""
 
     place: Callable[[World, Operation], None]
     at_blow: bool = False
+    is_met: Callable[[World], bool] = has_fired
 
 
 FAULTS: dict[str, Fault] = {
@@ -210,9 +221,19 @@ FAULTS: dict[str, Fault] = {
     "429": Fault(throttled),
     "list lag": Fault(lagging_list),
     "failing page": Fault(failing_page, at_blow=True),
-    "not found as 404": Fault(missing_not_found),
-    "not found as an empty 200": Fault(empty_not_found),
+    "not found as 404": Fault(missing_not_found, is_met=was_asked_in_vain),
+    "not found as an empty 200": Fault(empty_not_found, is_met=was_asked_in_vain),
 }
+
+
+ANSWERED_BY_NOBODY = (
+    "create applied, not answered",
+    "stop applied, not answered",
+    "start applied, not answered",
+    "delete applied, not answered",
+)
+IDLE = frozenset(product(ANSWERED_BY_NOBODY, ("lost answer", "5xx after")))
+"""Points and faults that do not meet: the answer is lost already, and no other call follows."""
 
 
 class Blow(StrEnum):
@@ -280,7 +301,7 @@ def play(cell: Cell, theatre: Theatre) -> list[str]:
             lies += rest(w, point)
         release(w)
         w.look_on(*living)
-        return [*lies, *w.lies(), *w.findings()]
+        return [*lies, *w.lies(), *w.findings(), *idleness(w, cell)]
 
 
 def reach(w: World, point: Point, fault: Fault) -> Lever:
@@ -314,6 +335,12 @@ def recover(first: OperatorProcess, blow: Blow, *, is_elected: bool) -> bool:
     if is_elected:
         eventually(lambda: first.process.poll() is not None, "the first has ended", LONG)
     return blow is Blow.FROZEN and not is_elected
+
+
+def idleness(w: World, cell: Cell) -> Iterable[str]:
+    """A cell in which the fault never came into play shows nothing."""
+    if FAULTS[cell.fault].is_met(w) == ((cell.point, cell.fault) in IDLE):
+        yield f"{cell.fault}: whether it came into play is not what `IDLE` says"
 
 
 def prepare(w: World, point: Point) -> None:
