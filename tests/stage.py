@@ -60,13 +60,13 @@ _SERVES = r"serves (http://127\.0\.0\.1:\d+)"
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], what: str, seconds: float = PATIENCE) -> T:
-    """The first truthy answer of `look`; AssertionError with the last one if none comes in time."""
+def eventually(look: Callable[[], T], what: str, seconds: float = PATIENCE, *, every: float = 0.05) -> T:
+    """The first truthy answer of `look`, asked `every` so many seconds; AssertionError if none comes in time."""
     deadline = time.monotonic() + seconds
     while not (answer := look()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:.0f} s: {what}; last seen: {answer!r}")
-        time.sleep(0.05)
+        time.sleep(every)
     return answer
 
 

@@ -67,9 +67,11 @@ class World:
 
     @staticmethod
     def look_on(*operators: OperatorProcess) -> None:
-        """Until each of them has read the whole fleet twice more."""
+        """Until each of them has read the whole fleet twice more; with election only the leader reads it."""
         goals = {operator: _lists(operator) + 2 for operator in operators}
-        eventually(lambda: all(_lists(each) >= goal for each, goal in goals.items()), "two more lists of each", LONG)
+        eventually(
+            lambda: all(_lists(each) >= goal for each, goal in goals.items()), "two more lists of each", LONG, every=0.5
+        )
 
     def machines(self) -> list[MachineView]:
         """Those with a mark of this namespace that are there."""
