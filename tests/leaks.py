@@ -6,7 +6,7 @@ A finding names the secret by how it was fed in, and never shows it.
 import base64
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,11 +16,11 @@ import stamina
 
 _SHORTEST = 8
 """What is shorter would be found in innocent words."""
-_PATHS = (
-    "/apis/gpu.novita.ai/v1alpha1/gpuinstances",
-    "/apis/events.k8s.io/v1/events",
-    "/api/v1/configmaps",
-    "/apis/coordination.k8s.io/v1/leases",
+_RESOURCES = (
+    ("/apis/gpu.novita.ai/v1alpha1", "gpuinstances"),
+    ("/apis/events.k8s.io/v1", "events"),
+    ("/api/v1", "configmaps"),
+    ("/apis/coordination.k8s.io/v1", "leases"),
 )
 _PUT_THERE_BY_PEOPLE = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -78,20 +78,27 @@ def _spellings(value: str) -> Iterator[str]:
         yield encoded[(offset * 8 + 5) // 6 : -1]  # what the neighbours do not change
 
 
-def check_cluster(kubeconfig: Path, vault: Vault = FED) -> None:
-    """Look through everything that operators write into a cluster, in all namespaces, as its administrator."""
+def check_cluster(kubeconfig: Path) -> None:
+    """AssertionError if a secret stands in what operators write into a cluster, in any namespace."""
+    assert not (found := list(shown_in(kubeconfig))), "; ".join(found)
+
+
+def shown_in(kubeconfig: Path, namespaces: Sequence[str] = ()) -> Iterator[str]:
+    """Where a secret stands in what operators write, as an administrator sees it; in all namespaces if given none."""
+    places = [f"/namespaces/{each}" for each in namespaces] or [""]
     content = json.loads(kubeconfig.read_text())
     cluster = content["clusters"][0]["cluster"]
     authority = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
     headers = {"Authorization": f"Bearer {content['users'][0]['user']['token']}"}
     with httpx2.Client(base_url=cluster["server"], verify=authority, headers=headers, trust_env=False) as api:
-        for path in _PATHS:
+        for path in (f"{group}{place}/{kind}" for group, kind in _RESOURCES for place in places):
             answer = _listed(api, path)
             if answer.status_code == httpx2.codes.NOT_FOUND:
                 continue
             for item in answer.raise_for_status().json()["items"]:
                 metadata = item["metadata"]
-                vault.check(f"{path} {metadata['namespace']}/{metadata['name']}", json.dumps(_ours(item)))
+                if found := FED.found_in(json.dumps(_ours(item))):
+                    yield f"{path} {metadata['namespace']}/{metadata['name']} shows {', '.join(found)}"
 
 
 def _listed(api: httpx2.Client, path: str) -> httpx2.Response:

@@ -60,13 +60,13 @@ _SERVES = r"serves (http://127\.0\.0\.1:\d+)"
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], what: str, seconds: float = PATIENCE) -> T:
-    """The first truthy answer of `look`; AssertionError with the last one if none comes in time."""
+def eventually(look: Callable[[], T], what: str, seconds: float = PATIENCE, *, every: float = 0.05) -> T:
+    """The first truthy answer of `look`, asked `every` so many seconds; AssertionError if none comes in time."""
     deadline = time.monotonic() + seconds
     while not (answer := look()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:.0f} s: {what}; last seen: {answer!r}")
-        time.sleep(0.05)
+        time.sleep(every)
     return answer
 
 
@@ -157,7 +157,7 @@ class OperatorProcess:
         return found[1]
 
     def get(self, path: str) -> httpx2.Response:
-        return httpx2.get(self.url + path, trust_env=False)
+        return httpx2.get(self.url + path, trust_env=False, verify=False)  # plain HTTP: it needs no certificates
 
     def metric(self, name: str, **labels: str) -> float:
         """A sample's value, 0 where there is none."""

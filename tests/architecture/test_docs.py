@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from novita_operator.decision.decide import RULES
-from proof.matrix import CELLS, FAULTS, POINTS, Blow
+from proof.matrix import CELLS, FAULTS, NOT_PROMISED, POINTS, Blow
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "operator" / "novita_operator"
@@ -64,6 +64,14 @@ def test_the_decisions_are_numbered_through_and_listed():
 
 def test_the_page_on_reliability_lists_the_whole_matrix() -> None:
     page = (ROOT / "docs" / "reliability.md").read_text()
-    rows = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
-    assert rows == [*map(str, Blow), *POINTS, *FAULTS]
+    rows = re.findall(r"^\| `([^`]+)`(?: \(\*\*not promised\*\*\))? \|", page, re.MULTILINE)
+    assert rows == [*map(str, Blow), *POINTS, *NOT_PROMISED, *FAULTS]
     assert f"**{len(CELLS)} cells**" in page
+
+
+def test_the_page_on_reliability_says_what_of_the_matrix_is_in_make_test() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    part = [cell for cell in CELLS if cell.is_in_test]
+    assert f"**{len(part)} of them**" in page
+    assert {cell.point for cell in part if cell.blow is Blow.KILLED} == set(POINTS)
+    assert {(cell.blow, cell.fault) for cell in part} == {(cell.blow, cell.fault) for cell in CELLS}

@@ -65,6 +65,14 @@ class Players:
                 (self.term if gently else self.kill)(slot)
         self.cast = cast
 
+    def leave(self) -> None:
+        """Everyone is killed, and stays away until the next `change`."""
+        for slot, player in enumerate(self._players):
+            player.wanted = False
+            self.kill(slot)
+        self._wait_ended()
+        self.keep()
+
     def kill(self, slot: int, pause: float = 0.0) -> None:
         player = self._players[slot]
         if self._is_alive(player) and player.process is not None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,15 @@ class Kube(Cluster):
         if response.status_code == HTTPStatus.NOT_FOUND:
             return {}
         return self._done(response)
+
+    def objects(self) -> tuple[dict[str, Any], ...]:
+        """All resources of the namespace; raises `httpx2.HTTPError`."""
+        answer = self.http.get(self._resources)
+        return tuple(answer.raise_for_status().json()["items"])
+
+    @cached_property
+    def cluster_id(self) -> str:
+        return str(self._done(self.http.get("/api/v1/namespaces/kube-system"))["metadata"]["uid"])
 
     def get(self, name: str) -> dict[str, Any]:
         found = self.find(name)

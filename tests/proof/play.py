@@ -21,7 +21,6 @@ from proof.mishaps import Novita
 from proof.referee import Referee
 from proof.report import Report
 from proof.script import Act, Deed
-from proof.told import owner
 from proof.users import Users
 from proof.world import Theatre, World, world
 
@@ -46,8 +45,7 @@ class Play:
         self._agenda: list[tuple[float, Deed]] = []
         self._known: set[str] = set()
         self._report = Report(seed)
-        kube = world.cluster.http
-        self.cluster_id = str(kube.get("/api/v1/namespaces/kube-system").json()["metadata"]["uid"])
+        self.cluster_id = world.cluster.cluster_id
         self.novita = Novita(world.novita, self.cluster_id, self._later)
         self.api = ApiServer(world.wire, plane, self._later)
         self.users = Users(world.cluster, world.novita, self.cluster_id, self._again)
@@ -65,6 +63,8 @@ class Play:
         self._calm()
         took, found = self._rest()
         found += self.referee.judge(self._report.counts)
+        if act.has_disaster and not found:
+            found += self.disaster(random.Random(act.seconds))
         self._report.cycles = number
         self._report.rest_longest = max(self._report.rest_longest, took)
         self._account(number, found)
@@ -73,6 +73,18 @@ class Play:
             f"{len(self.referee.scene().objects)} objects, {len(found)} findings"
         )
         self._clear_away()
+
+    def disaster(self, dice: random.Random, *, most: int = script.MOST_RESTORED) -> list[str]:
+        """Objects are lost while no operator runs, and come back from a backup: each takes over the machine it had."""
+        self.players.leave()
+        restored = self.users.restore(dice, most)
+        self._note(f"disaster: {restored}")
+        self._report.counts["restored"] += len(restored)
+        self.players.change(self.players.cast, gently=True)
+        _, found = self._rest()
+        has = {each["metadata"]["name"]: each.get("status", {}).get("instanceId") for each in self.users.objects()}
+        found += [f"{name} had {had}, and restored {has[name]}" for name, had in restored.items() if has[name] != had]
+        return [*found, *self.referee.judge(self._report.counts)]
 
     def end(self) -> None:
         """All objects go, and nothing of them may be left; the operators stop as told."""
@@ -176,7 +188,7 @@ class Play:
         self.world.novita.clear_journal()
         scene = self.referee.scene()
         living = {each["metadata"]["uid"] for each in scene.objects}
-        kept = [m for m in scene.machines if (uid := owner(m, self.cluster_id)) and uid not in living]
+        kept = [m for m in scene.machines if (uid := scene.owner(m)) and uid not in living]
         for machine in kept[: max(0, len(kept) - KEPT_RETAINED)]:
             with contextlib.suppress(ValueError):  # gone meanwhile
                 self.world.novita.vanish(machine.id)

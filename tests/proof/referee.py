@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import httpx2
 
@@ -30,16 +29,13 @@ class Referee:
         self._players = players
 
     def scene(self) -> Scene:
-        """What is there and what is told, now. The objects are read first: what they say is the older news."""
+        """What is there and what is told, now."""
         answer = self._world.cluster.http.get(_RETAINED.format(self._world.home))
-        return Scene(
-            cluster_id=self._cluster_id,
-            objects=self._users.objects(),
-            machines=tuple(self._world.novita.machines()),
+        return self._world.scene()._replace(
             retained=frozenset(answer.json().get("data") or ()),
             let_go=frozenset(self._users.let_go),
             refusals=self._novita.refusals,
-            now=datetime.now(UTC),
+            heirs=dict(self._users.heirs),
         )
 
     def restless(self, wait: Callable[[float], None]) -> list[str]:
@@ -75,7 +71,7 @@ class Referee:
         scene = self.scene()
         counts["machines created"] = sum(bool(e.mark) for e in ledger.entries)
         names = {e.id: e.mark.split("/")[2] for e in ledger.entries if e.mark}
-        found = doubles(ledger.entries, self._cluster_id)
+        found = doubles(ledger.entries, self._cluster_id, self._users.heirs)
         for asked in journal:
             counts[f"calls: {asked.operation}"] += 1
             if asked.operation not in WRITES or not asked.machine_id:
@@ -89,7 +85,7 @@ class Referee:
         for stranger, name in self._novita.strangers.items():
             if there.get(stranger) != "running":
                 found.append(f"the foreign machine {name} is {there.get(stranger, 'gone')}")
-        return [*found, *self._players.complaints()]
+        return [*found, *self._world.leaks(), *self._players.complaints()]
 
 
 def _written(before: Scene, after: Scene) -> list[str]:

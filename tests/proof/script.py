@@ -13,6 +13,9 @@ LONGEST_FREEZE = 0.8 * CLAIM_WINDOW / 3
 """Shorter than what a claim may be old: a longer one between check and send is a case that no client can close."""
 LONGEST_HOLD = CLAIM_WINDOW / 4
 LONGEST_LAG = 0.7 * LIST_LAG
+DISASTERS = 0.3
+"""Of all cycles."""
+MOST_RESTORED = 4
 
 Word = TypeVar("Word", bound=str)
 Cast = Literal["one", "elected", "unelected"]
@@ -29,11 +32,12 @@ class Deed(NamedTuple):
 
 
 class Act(NamedTuple):
-    """One cycle: who plays, for how long, and what is done to them."""
+    """One cycle: who plays, for how long, what is done to them, and whether a disaster and a restore follow."""
 
     cast: Cast
     seconds: float
     deeds: tuple[Deed, ...]
+    has_disaster: bool
 
 
 USERS: Mapping[str, int] = {
@@ -109,7 +113,7 @@ def act(seed: str, cycle: int, on: Sequence[str], *, has_outages: bool = True) -
     often = {who: times for who, times in _OFTEN.items() if who not in calm}
     deeds = [_deed(dice, seconds, often, on) for _ in range(round(seconds * pace))]
     kept = [deed for deed in deeds if has_outages or deed.what != "outage"]
-    return Act(pick(dice, CASTS), seconds, tuple(sorted(kept)))
+    return Act(pick(dice, CASTS), seconds, tuple(sorted(kept)), has_disaster=dice.random() < DISASTERS)
 
 
 def spec(dice: random.Random) -> tuple[str, dict[str, Any]]:

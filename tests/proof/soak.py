@@ -15,11 +15,12 @@ from pathlib import Path
 
 from controlplane.plane import ControlPlane
 from proof.play import Play, played
-from proof.report import Report
 from proof.world import theatre
 
 MOST_SECONDS = 3300
 """The operators' tokens live for an hour."""
+INTERRUPTED = 2
+"""No finding so far, and none looked for at the end."""
 
 
 def main() -> int:
@@ -40,26 +41,30 @@ def main() -> int:
     with ControlPlane(folder / "plane") as plane:
         stage = theatre(plane, folder)
         with played(stage, seed=seed, objects=options.objects, tell=_print) as play:
-            report = soak(play, min(options.seconds, MOST_SECONDS))
+            is_whole = soak(play, min(options.seconds, MOST_SECONDS))
+            report = play.report()
     print("\n".join(report.lines()))
     if report.findings:
         print(f"{len(report.findings)} findings with seed {seed}; logs and timeline.log are in {folder}")
         return 1
+    if not is_whole:
+        return INTERRUPTED
     if not options.keep:
         shutil.rmtree(folder)
     return 0
 
 
-def soak(play: Play, seconds: float) -> Report:
-    """Cycles until the time is over, then the end of all objects."""
+def soak(play: Play, seconds: float) -> bool:
+    """Cycles until the time is over, then the end of all objects; False if it was interrupted."""
     deadline = time.monotonic() + seconds
     try:
         while time.monotonic() < deadline:
             play.cycle()
         play.end()
     except KeyboardInterrupt:
-        _print("interrupted")
-    return play.report()
+        _print("interrupted: the end was not judged")
+        return False
+    return True
 
 
 def _print(line: str) -> None:

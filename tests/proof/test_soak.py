@@ -1,5 +1,6 @@
 """The soak does not rot: a short one runs, and its judge finds what is planted for it to find."""
 
+import random
 from collections.abc import Iterator
 
 import httpx2
@@ -50,6 +51,16 @@ def test_a_short_soak_is_clean(play: Play) -> None:
     assert report.counts["machines created"] > 0
 
 
+def test_a_restored_object_has_the_machine_of_its_earlier_life_and_no_other(play: Play) -> None:
+    play.world.cluster.apply("restored")
+    play.world.cluster.wait("restored", "Ready")
+    (lost,) = (each["metadata"]["uid"] for each in play.users.objects() if each["metadata"]["name"] == "restored")
+    assert play.disaster(random.Random(0), most=99) == []
+    scene = play.referee.scene()
+    assert lost in scene.heirs
+    assert [lie for lie in findings(scene._replace(heirs={})) if "left behind" in lie]
+
+
 def test_rest_is_no_finding(still: Play) -> None:
     assert findings(still.referee.scene()) == []
 
@@ -64,7 +75,7 @@ def test_a_second_machine_of_an_object_is_found_now_and_in_the_books(still: Play
     assert [lie for lie in findings(still.referee.scene()) if "2 machines are there" in lie]
     novita.vanish(second)
     assert findings(still.referee.scene()) == []
-    assert doubles(novita.ledger().entries, still.cluster_id) == [f"2 machines at once for {mark.uid}"]
+    assert doubles(novita.ledger().entries, still.cluster_id, {}) == [f"2 machines at once for {mark.uid}"]
 
 
 def test_a_machine_that_nobody_wants_is_found(still: Play) -> None:

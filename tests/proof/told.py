@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from novita_operator.model.claim import CLAIM_ANNOTATION
@@ -20,7 +21,8 @@ class Scene(NamedTuple):
     """What is there and what is told, read at one moment.
 
     `let_go`: UIDs whose objects said Retain at some time. `retained`: ids in the operator's ConfigMap. `refusals`: how
-    many requests Novita was made to refuse for good.
+    many requests Novita was made to refuse for good. `heirs`: the UID under which a restored object lives on, by its
+    earlier one.
     """
 
     cluster_id: str
@@ -30,6 +32,11 @@ class Scene(NamedTuple):
     let_go: frozenset[str] = frozenset()
     refusals: int = 0
     now: datetime = datetime.min.replace(tzinfo=UTC)
+    heirs: Mapping[str, str] = MappingProxyType({})
+
+    def owner(self, machine: MachineView) -> str:
+        """UID of the object that answers for it, in its last life; empty for a foreign one."""
+        return last_life(owner(machine, self.cluster_id), self.heirs)
 
 
 class Told(NamedTuple):
@@ -95,6 +102,12 @@ def owner_of(name: str, mark: str, cluster_id: str) -> str:
     parsed = Mark.parse(mark)
     is_ours = parsed is not None and parsed.cluster_id == cluster_id and is_named_for(name, parsed.uid)
     return parsed.uid if parsed is not None and is_ours else ""
+
+
+def last_life(uid: str, heirs: Mapping[str, str]) -> str:
+    while uid in heirs:
+        uid = heirs[uid]
+    return uid
 
 
 def owner(machine: MachineView, cluster_id: str) -> str:

@@ -1,7 +1,8 @@
 """The users of a soak: what people, Git and backups do to objects, as a deed of the script says.
 
-They stay within what the protocol can bear: a claim is never stripped while its call may be in flight, and nobody
-tears the finalizer off an object that has a machine and deletes it.
+They stay within what the protocol can bear: a claim is never stripped while its call may be in flight, nor from a
+restored object, whose machine's mark bears an earlier UID; and nobody tears the finalizer off an object that has a
+machine and deletes it, but in a disaster.
 """
 
 import json
@@ -35,6 +36,8 @@ class Users:
         self.lived: set[str] = set()
         self.let_go: set[str] = set()
         self.retained_at: dict[str, float] = {}
+        self.heirs: dict[str, str] = {}
+        """UIDs of restored objects by those that they had before."""
         self._cluster = cluster
         self._novita = novita
         self._cluster_id = cluster_id
@@ -42,10 +45,8 @@ class Users:
         self._path = f"/apis/gpu.novita.ai/v1alpha1/namespaces/{cluster.namespace}/gpuinstances"
 
     def objects(self) -> tuple[Json, ...]:
-        """All that there are."""
-        answer = self._cluster.http.get(self._path)
-        answer.raise_for_status()
-        return tuple(answer.json()["items"])
+        """All that there are; raises `httpx2.HTTPError`."""
+        return self._cluster.objects()
 
     def find(self, name: str) -> Json:
         """The object, {} if there is none or nobody answers."""
@@ -93,6 +94,8 @@ class Users:
         if not found or "deletionTimestamp" in found["metadata"] or not _is_settled(found):
             return "not now"
         parts = dice.choice((["claim"], ["finalizer"], ["status"], ["claim", "finalizer"], ["all"], ["all"]))
+        if found["metadata"]["uid"] in self.heirs.values():
+            parts = ["finalizer"]
         version = found["metadata"]["resourceVersion"]
         if "status" in parts or parts == ["all"]:
             said = self._ask("PATCH", f"{deed.name}/status", {"metadata": {"resourceVersion": version}, "status": None})
@@ -110,12 +113,28 @@ class Users:
         if not originals:
             return "nothing there"
         original = dice.choice(originals)
-        kept = {key: original["metadata"].get(key) for key in ("annotations", "labels", "finalizers")}
-        body = {**original, "metadata": {"name": deed.name, **{key: value for key, value in kept.items() if value}}}
-        said = self._submit(body)
+        said = self._submit(_saved(original, deed.name))
         if said == "done" and original.get("status"):
             self._ask("PATCH", f"{deed.name}/status", {"status": original["status"]})
         return f"of {original['metadata']['name']}: {said}"
+
+    def restore(self, dice: random.Random, most: int) -> dict[str, str]:
+        """Objects that are Ready go without their machines, and come back as a backup has them; their machines' ids.
+
+        For a time without operators and without faults.
+        """
+        ready = [each for each in self.objects() if _is_ready(each) and each["status"].get("instanceId")]
+        chosen = dice.sample(ready, min(len(ready), most))
+        for each in chosen:
+            name = each["metadata"]["name"]
+            for said in (
+                self._merge(name, {"metadata": {"finalizers": None}}),
+                self._said(self._ask("DELETE", name)),
+                self._submit(_saved(each, name)),
+            ):
+                assert said == "done", f"{name}: {said}"
+            self.heirs[each["metadata"]["uid"]] = self.find(name)["metadata"]["uid"]
+        return {each["metadata"]["name"]: each["status"]["instanceId"] for each in chosen}
 
     def pause(self, deed: Deed, _: random.Random) -> str:
         return self._annotate(deed.name, {PAUSED: "true"})
@@ -182,6 +201,17 @@ class Users:
     def _has(self, resource: Json) -> bool:
         uid = resource["metadata"]["uid"]
         return any(owner(machine, self._cluster_id) == uid for machine in self._novita.machines())
+
+
+def _saved(resource: Json, name: str) -> Json:
+    """The manifest without what the server made, under a name."""
+    kept = {key: value for key in ("annotations", "labels", "finalizers") if (value := resource["metadata"].get(key))}
+    return {**resource, "metadata": {"name": name, **kept}}
+
+
+def _is_ready(resource: Json) -> bool:
+    conditions = resource.get("status", {}).get("conditions", ())
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 def _is_settled(resource: Json) -> bool:

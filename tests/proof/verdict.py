@@ -8,15 +8,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from novita_simulator.ledger import Entry
 from novita_simulator.views import MachineView
-from proof.told import Scene, Told, owner, owner_of
+from proof.told import Scene, Told, last_life, owner_of
 from proof.truths import lies
 
 
-def doubles(entries: Iterable[Entry], cluster_id: str) -> list[str]:
-    """Objects that ever had more than one machine at one moment."""
+def doubles(entries: Iterable[Entry], cluster_id: str, heirs: Mapping[str, str]) -> list[str]:
+    """Objects that ever had more than one machine at one moment, in all their lives."""
     moments: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
     for entry in entries:
-        if uid := owner_of(entry.name, entry.mark, cluster_id):
+        if uid := last_life(owner_of(entry.name, entry.mark, cluster_id), heirs):
             moments[uid].append((entry.created, 1))
             if entry.ended is not None:
                 moments[uid].append((entry.ended, -1))
@@ -35,7 +35,7 @@ def findings(scene: Scene) -> list[str]:
     """What is not true, not said, or not yet at rest."""
     groups: defaultdict[str, list[MachineView]] = defaultdict(list)
     for machine in scene.machines:
-        if machine.status != "removed" and (uid := owner(machine, scene.cluster_id)):
+        if machine.status != "removed" and (uid := scene.owner(machine)):
             groups[uid].append(machine)
     living = {resource["metadata"]["uid"] for resource in scene.objects}
     told = [Told(each, tuple(groups[each["metadata"]["uid"]]), scene) for each in scene.objects]

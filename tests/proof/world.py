@@ -7,20 +7,25 @@ import contextlib
 import secrets
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from component.operator_fixtures import FOREIGN, WRITES
 from controlplane.plane import ControlPlane
+from leaks import shown_in
 from novita_operator.model.naming import MARK_ENV
 from novita_simulator.client import Simulator
 from novita_simulator.running import running
 from novita_simulator.views import MachineView
+from proof import verdict
 from proof.kube import Kube
+from proof.told import Scene
 from proof.wire import Wire, wired
-from stage import QUICK, OperatorProcess, install_account, install_crd
+from stage import PATIENCE, QUICK, OperatorProcess, eventually, install_account, install_crd
 
 HOME = "home-of-proof"
+LONG = 2 * PATIENCE
 CROWD = 101
 """Machines of other people, so that every list has two pages."""
 _GONE = frozenset({"toRemove", "removing", "removed"})
@@ -60,6 +65,14 @@ class World:
         self.operators.append(process)
         return process
 
+    @staticmethod
+    def look_on(*operators: OperatorProcess) -> None:
+        """Until each of them has read the whole fleet twice more; with election only the leader reads it."""
+        goals = {operator: _lists(operator) + 2 for operator in operators}
+        eventually(
+            lambda: all(_lists(each) >= goal for each, goal in goals.items()), "two more lists of each", LONG, every=0.5
+        )
+
     def machines(self) -> list[MachineView]:
         """Those with a mark of this namespace that are there."""
         mine = [m for m in self.novita.machines() if f"/{self.cluster.namespace}/" in m.envs.get(MARK_ENV, "")]
@@ -75,20 +88,26 @@ class World:
         touched = [a for a in self.novita.journal() if a.operation in WRITES and a.name in foreign]
         return [*doubles, *(f"{asked.operation} of the foreign machine {asked.name}" for asked in touched)]
 
-    def lies(self, name: str) -> list[str]:
-        """Where status, at rest, does not say what is true at Novita."""
-        status, there = self.cluster.status(name), self.machines()
-        if len(there) != 1:
-            return [f"{len(there)} machines are there, and status says {status}"]
-        (machine,) = there
-        told = {key: status.get(key) for key in ("instanceId", "machineName", "productId", "state")}
-        state = {"running": "Running", "exited": "Stopped"}.get(machine.status, machine.status)
-        true = {"instanceId": machine.id, "machineName": machine.name, "productId": machine.product_id, "state": state}
-        return [] if told == true else [f"status says {told}, and true is {true}"]
+    def leaks(self) -> list[str]:
+        """Secrets in what the operators wrote into the cluster."""
+        return list(shown_in(self.cluster.plane.kubeconfig, (self.cluster.namespace, self.home)))
 
-    def leftovers(self) -> list[str]:
-        """Machines of objects that are no more."""
-        return [f"{machine.name} is left behind" for machine in self.machines()]
+    def scene(self) -> Scene:
+        """What is there and what is told, now. The objects are read first: what they say is the older news."""
+        return Scene(
+            cluster_id=self.cluster.cluster_id,
+            objects=self.cluster.objects(),
+            machines=tuple(self.novita.machines()),
+            now=datetime.now(UTC),
+        )
+
+    def lies(self) -> list[str]:
+        """What is not true, not said, not yet at rest or left behind, by the soak's judge."""
+        return verdict.findings(self.scene())
+
+
+def _lists(operator: OperatorProcess) -> float:
+    return operator.metric("novita_fleet_polls_total", result="ok")
 
 
 @contextlib.contextmanager
@@ -117,3 +136,4 @@ def world(theatre: Theatre, *, has_own_home: bool = False, is_crowded: bool = Fa
             for operator in scene.operators:
                 operator.process.send_signal(signal.SIGCONT)
                 operator.kill()
+            assert scene.leaks() == []
