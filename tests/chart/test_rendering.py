@@ -131,6 +131,13 @@ def test_deployment_service_budget_and_policy_select_the_operators_pods_and_not_
         assert not selector.items() <= tested.items()
 
 
+def test_pods_are_spread_among_those_that_a_constraint_selects_or_else_among_the_operators(helm4: Helm):
+    theirs = {"topologyKey": "zone", "labelSelector": {"matchLabels": {"foo": "bar"}}}
+    spec = only(helm4.render({"topologySpreadConstraints": [{"topologyKey": "host"}, theirs]}), "Deployment")["spec"]
+    ours = {"topologyKey": "host", "labelSelector": spec["selector"]}
+    assert spec["template"]["spec"]["topologySpreadConstraints"] == [ours, theirs]
+
+
 def test_every_object_of_the_chart_bears_the_common_labels_and_annotations(helm4: Helm):
     given = {**MONITORED, "dashboards": {"enabled": True}, "networkPolicy": {"enabled": True}}
     common = {"commonLabels": {"team": "gpu"}, "commonAnnotations": {"owner": "gpu@example.com"}}

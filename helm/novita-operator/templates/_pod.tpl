@@ -14,8 +14,9 @@ spec:
   {{- include "novita-operator.placement" . | nindent 2 }}
   {{- with .Values.topologySpreadConstraints }}
   topologySpreadConstraints:
+    {{- $ours := dict "matchLabels" (include "novita-operator.selector" $ | fromYaml) }}
     {{- range . }}
-    - {{ mustMergeOverwrite (dict "labelSelector" (dict "matchLabels" (include "novita-operator.selector" $ | fromYaml))) . | toYaml | nindent 6 | trim }}
+    - {{ hasKey . "labelSelector" | ternary . (set (deepCopy .) "labelSelector" $ours) | toYaml | nindent 6 | trim }}
     {{- end }}
   {{- end }}
   {{- with .Values.extraInitContainers }}
