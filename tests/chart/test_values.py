@@ -29,6 +29,7 @@ REFUSED: dict[str, tuple[Object, str]] = {
     "the key as a setting": ({"settings": {"NOVITA_API_KEY": "sk_of_mine"}}, "'NOVITA_API_KEY' not allowed"),
     "no cluster id": ({"scope": "Namespace"}, "scope Namespace needs clusterId"),
     "namespaces of the whole cluster": ({"watchNamespaces": ["a"]}, "watchNamespaces is for scope Namespace"),
+    "rights for every pod": ({"serviceAccount": {"create": False}}, "set serviceAccount.name to an account"),
     "two that act": ({"leaderElection": {"enabled": False}}, "only one operator may run: set replicaCount to 1"),
 }
 
