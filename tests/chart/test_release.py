@@ -77,6 +77,26 @@ def test_the_notes_warn_while_there_is_no_key_and_their_commands_work(release: R
         eventually(lambda: works(release, once), once)  # noqa: B023  a fresh CRD is explained a second later
 
 
+def test_the_notes_warn_of_a_secret_that_lacks_the_entry(release: Release):
+    release.plane.kubectl(
+        "-n", release.namespace, "create", "secret", "generic", "novita-api-key", "--from-literal=token=sk_no_account"
+    )
+    assert f"novita-api-key in namespace {release.namespace} has no entry key" in release.install({}).stdout
+    assert "WARNING" not in release.run("upgrade", str(CHART), "--set=credentials.key=token").stdout
+
+
+def test_the_notes_look_for_the_key_where_the_operator_runs(release: Release):
+    elsewhere = {"namespaceOverride": f"{release.namespace}-pods"}
+    release.plane.kubectl("create", "namespace", elsewhere["namespaceOverride"])
+    release.give_key("sk_no_account")
+    warned = release.install(elsewhere).stdout
+    assert f"there is no Secret novita-api-key in namespace {elsewhere['namespaceOverride']}" in warned
+
+
+def test_the_notes_are_calm_where_the_key_comes_with_the_release(release: Release):
+    assert "WARNING" not in release.install(load(CHART / "ci" / "default-values.yaml")).stdout
+
+
 def works(release: Release, command: str) -> bool:
     return release.plane.kubectl(*shlex.split(command)[1:], check=False).returncode == 0
 
