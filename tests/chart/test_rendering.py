@@ -3,14 +3,17 @@
 import json
 import re
 import tomllib
+from http.client import HTTPS_PORT
 from pathlib import Path
 
 import pytest
 import yaml
+from httpx2 import URL
 
 from chart.helm import CHART, CI, KNOWS_PROMETHEUS, RELEASE, ROOT, Helm, Object, Values, load, of_kind, only
 from novita_operator.cluster.rights import PEOPLE, RIGHTS, Scope
 from novita_operator.model.crd import crd
+from novita_operator.settings import Settings
 
 pytestmark = pytest.mark.tools
 
@@ -129,6 +132,14 @@ def test_deployment_service_budget_and_policy_select_the_operators_pods_and_not_
     for selector in selectors:
         assert selector.items() <= operator.items()
         assert not selector.items() <= tested.items()
+
+
+def test_the_policy_lets_prometheus_in_and_the_operator_out(helm4: Helm):
+    objects = helm4.render({"networkPolicy": {"enabled": True}})
+    policy = only(objects, "NetworkPolicy")["spec"]
+    (entrance,) = (port["port"] for rule in policy["ingress"] for port in rule["ports"])
+    assert entrance in {port["name"] for port in container(objects)["ports"]}
+    assert (URL(Settings().api_base_url).port or HTTPS_PORT) in {p["port"] for r in policy["egress"] for p in r["ports"]}
 
 
 def test_pods_are_spread_among_those_that_a_constraint_selects_or_else_among_the_operators(helm4: Helm):

@@ -5,11 +5,13 @@ import json
 import operator
 import subprocess
 import sys
+from http.client import HTTPS_PORT
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import yaml
+from httpx2 import URL
 
 from controlplane.plane import ControlPlane
 from manifests.kustomize import COMPONENTS, LEAVES, MANIFESTS, build, name_of, objects, only, overlay
@@ -31,6 +33,7 @@ SELECTORS = [
     ("Service", "selector"),
     ("ServiceMonitor", "selector.matchLabels"),
 ]
+NOVITA = URL(Settings().api_base_url).port or HTTPS_PORT
 SETTINGS = f"{NAME}-settings"
 leaves = pytest.mark.parametrize("leaf", LEAVES, ids=name_of)
 installs = pytest.mark.parametrize("install", RENDERED, ids=name_of)
@@ -109,6 +112,15 @@ def test_what_selects_finds_the_operator(plane: ControlPlane, kind: str, path: s
     selected = only(text, "Service") if kind == "ServiceMonitor" else only(text, "Deployment")["spec"]["template"]
     assert selector
     assert selector.items() <= selected["metadata"]["labels"].items()
+
+
+def test_the_policy_lets_prometheus_in_and_the_operator_out(plane: ControlPlane):
+    text = build(plane, PRODUCTION)
+    [container] = only(text, "Deployment")["spec"]["template"]["spec"]["containers"]
+    policy = only(text, "NetworkPolicy")["spec"]
+    [entrance] = [port["port"] for rule in policy["ingress"] for port in rule["ports"]]
+    assert entrance in {port["name"] for port in container["ports"]}
+    assert NOVITA in {port["port"] for rule in policy["egress"] for port in rule["ports"]}
 
 
 @installs
