@@ -9,15 +9,22 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chart.helm import CHART, CI, RELEASE, Helm, Object, Release, load, of_kind
+from chart.helm import CHART, CI, KNOWS_PROMETHEUS, RELEASE, ROOT, Helm, Object, Release, load, of_kind
 from controlplane.plane import ControlPlane
 from stage import eventually
 
 pytestmark = [pytest.mark.server, pytest.mark.tools]
 
 CRD = "gpuinstances.gpu.novita.ai"
-UNKNOWN_KINDS = {name: {"renderMode": "skipIfMissing"} for name in ("serviceMonitor", "prometheusRule")}
+MONITORING = ROOT / "tests" / "manifests" / "monitoring_crds.yaml"
+EVERYTHING = load(CHART / "ci" / "everything-values.yaml")
 EXAMPLE = yaml.safe_load(load(CHART / "Chart.yaml")["annotations"]["artifacthub.io/crdsExamples"])[0]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _monitoring(plane: ControlPlane) -> None:
+    plane.kubectl("apply", "--server-side", "-f", str(MONITORING))
+    plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(MONITORING))
 
 
 @pytest.fixture
@@ -97,6 +104,14 @@ def test_the_notes_are_calm_where_the_key_comes_with_the_release(release: Releas
     assert "WARNING" not in release.install(load(CHART / "ci" / "default-values.yaml")).stdout
 
 
+@pytest.mark.parametrize("kind", ["serviceMonitor", "prometheusRule"])
+def test_a_monitor_is_made_where_the_cluster_has_the_kind_and_no_field_of_it_is_lost(release: Release, kind: str):
+    values = {kind: {**EVERYTHING[kind], "renderMode": "skipIfMissing"}}
+    release.install(values)
+    (rendered,) = of_kind(release.helm.render(values, KNOWS_PROMETHEUS), kind[0].upper() + kind[1:])
+    assert release.get(kind)["spec"] == rendered["spec"]
+
+
 def works(release: Release, command: str) -> bool:
     return release.plane.kubectl(*shlex.split(command)[1:], check=False).returncode == 0
 
@@ -104,8 +119,7 @@ def works(release: Release, command: str) -> bool:
 @pytest.mark.parametrize("helm", ["helm4"], indirect=True)
 @pytest.mark.parametrize("path", CI, ids=lambda path: path.stem)
 def test_what_is_rendered_is_installed_and_its_pods_pass_restricted_pod_security(release: Release, path: Path):
-    values = load(path) | UNKNOWN_KINDS | {"namespaceOverride": release.namespace}
-    release.install(values)
+    release.install(load(path) | {"namespaceOverride": release.namespace})
     test, operator = pods(release)
     create(release, test)
     create(release, operator)

@@ -122,8 +122,8 @@ def test_names_that_look_like_numbers_stay_names(helm4: Helm):
 
 
 @pytest.mark.parametrize("path", CI, ids=lambda path: path.stem)
-def test_deployment_service_budget_and_policy_select_the_operators_pods_and_not_the_tests(helm4: Helm, path: Path):
-    objects = helm4.render(load(path))
+def test_what_selects_finds_the_operator_and_not_the_pod_of_the_test(helm4: Helm, path: Path):
+    objects = helm4.render({**load(path), **MONITORED}, KNOWS_PROMETHEUS)
     operator = only(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
     (tested,) = (pod["metadata"]["labels"] for pod in of_kind(objects, "Pod"))
     selectors = [only(objects, "Service")["spec"]["selector"]]
@@ -132,6 +132,9 @@ def test_deployment_service_budget_and_policy_select_the_operators_pods_and_not_
     for selector in selectors:
         assert selector.items() <= operator.items()
         assert not selector.items() <= tested.items()
+    monitor, service = only(objects, "ServiceMonitor")["spec"], only(objects, "Service")
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert {end["port"] for end in monitor["endpoints"]} <= {port["name"] for port in service["spec"]["ports"]}
 
 
 def test_the_policy_lets_prometheus_in_and_the_operator_out(helm4: Helm):
@@ -139,7 +142,9 @@ def test_the_policy_lets_prometheus_in_and_the_operator_out(helm4: Helm):
     policy = only(objects, "NetworkPolicy")["spec"]
     (entrance,) = (port["port"] for rule in policy["ingress"] for port in rule["ports"])
     assert entrance in {port["name"] for port in container(objects)["ports"]}
-    assert (URL(Settings().api_base_url).port or HTTPS_PORT) in {p["port"] for r in policy["egress"] for p in r["ports"]}
+    assert (URL(Settings().api_base_url).port or HTTPS_PORT) in {
+        p["port"] for r in policy["egress"] for p in r["ports"]
+    }
 
 
 def test_pods_are_spread_among_those_that_a_constraint_selects_or_else_among_the_operators(helm4: Helm):
