@@ -34,6 +34,7 @@ SELECTORS = [
     ("ServiceMonitor", "selector.matchLabels"),
 ]
 NOVITA = URL(Settings().api_base_url).port or HTTPS_PORT
+CHARTS_BOARDS = MANIFESTS.parent / "helm" / "novita-operator" / "files" / "dashboards"
 SETTINGS = f"{NAME}-settings"
 leaves = pytest.mark.parametrize("leaf", LEAVES, ids=name_of)
 installs = pytest.mark.parametrize("install", RENDERED, ids=name_of)
@@ -112,6 +113,19 @@ def test_what_selects_finds_the_operator(plane: ControlPlane, kind: str, path: s
     selected = only(text, "Service") if kind == "ServiceMonitor" else only(text, "Deployment")["spec"]["template"]
     assert selector
     assert selector.items() <= selected["metadata"]["labels"].items()
+
+
+def test_two_operators_are_spread_and_grafana_finds_the_charts_boards(plane: ControlPlane):
+    text = build(plane, PRODUCTION)
+    deployment = only(text, "Deployment")["spec"]
+    [spread] = deployment["template"]["spec"]["topologySpreadConstraints"]
+    labels = deployment["template"]["metadata"]["labels"]
+    assert (deployment["replicas"], spread["topologyKey"]) == (2, "kubernetes.io/hostname")
+    assert spread["labelSelector"]["matchLabels"].items() <= labels.items()
+    boards = [each["data"] for each in objects(text) if "grafana_dashboard" in each["metadata"].get("labels", {})]
+    shipped = {f"{NAME}-{path.name}": json.loads(path.read_text()) for path in CHARTS_BOARDS.iterdir()}
+    assert {name: json.loads(board) for each in boards for name, board in each.items()} == shipped
+    assert len(boards) == len(shipped) == 3
 
 
 def test_the_policy_lets_prometheus_in_and_the_operator_out(plane: ControlPlane):
