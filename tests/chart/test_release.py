@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ pytestmark = [pytest.mark.server, pytest.mark.tools]
 
 CRD = "gpuinstances.gpu.novita.ai"
 MONITORING = ROOT / "tests" / "manifests" / "monitoring_crds.yaml"
+RELEASED = sorted((ROOT / "helm" / "released").glob("v*.yaml"))
 EVERYTHING = load(CHART / "ci" / "everything-values.yaml")
 EXAMPLE = yaml.safe_load(load(CHART / "Chart.yaml")["annotations"]["artifacthub.io/crdsExamples"])[0]
 
@@ -37,8 +39,16 @@ def release(helm: Helm, plane: ControlPlane, namespace: str) -> Iterator[Release
     plane.kubectl("delete", "crd", CRD, "--ignore-not-found")
 
 
-def test_installed_upgraded_rolled_back_and_uninstalled(release: Release):
-    release.install({"commonLabels": {"team": "gpu"}})
+@pytest.fixture(params=RELEASED, ids=lambda path: path.stem)
+def previous(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The chart with the values that a release of it had."""
+    chart = shutil.copytree(CHART, tmp_path / "chart")
+    shutil.copy(request.param, chart / "values.yaml")
+    return chart
+
+
+def test_installed_upgraded_rolled_back_and_uninstalled(release: Release, previous: Path):
+    release.install({"commonLabels": {"team": "gpu"}}, previous)
     release.run("upgrade", str(CHART), "--reuse-values", "--set=replicaCount=3,crds.annotations.seen=yes")
     deployment = release.get("deployment")
     assert (deployment["spec"]["replicas"], deployment["metadata"]["labels"]["team"]) == (3, "gpu")

@@ -1,8 +1,8 @@
 {{- define "novita-operator.pod" -}}
 metadata:
   labels:
-    {{- mustMergeOverwrite (dict) .Values.commonLabels .Values.podLabels (include "novita-operator.labels" . | fromYaml) | toYaml | nindent 4 }}
-  {{- with mustMergeOverwrite (dict) .Values.commonAnnotations .Values.podAnnotations }}
+    {{- mustMergeOverwrite (dict) (.Values.commonLabels | default dict) (.Values.podLabels | default dict) (include "novita-operator.labels" . | fromYaml) | toYaml | nindent 4 }}
+  {{- with mustMergeOverwrite (dict) (.Values.commonAnnotations | default dict) (.Values.podAnnotations | default dict) }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}
