@@ -52,7 +52,7 @@ def readme(page: str, values_yaml: str) -> str:
     return f"{before}{BEGIN}\n\n{table(('value', 'default', 'meaning'), rows)}\n\n{END}{after}"
 
 
-def schema_json(values_yaml: str, first_release: str) -> str:
+def schema_json(values_yaml: str, first_release: str, alerts: Sequence[str]) -> str:
     """The values' JSON schema: nothing unknown, nothing of a wrong type, nothing missing but what may be.
 
     A list or mapping may be taken away (by null). So may all that the values of the first release did not have: with
@@ -68,7 +68,8 @@ def schema_json(values_yaml: str, first_release: str) -> str:
             _require(place, value.path[-1], had)
         place["properties"][value.path[-1]] = {"description": value.description, **value.schema}
     root["properties"] |= _OF_A_PARENT
-    head = {"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"settings": _settings()}}
+    definitions = {"settings": _settings(), "alert": {"enum": alerts}}
+    head = {"$schema": "http://json-schema.org/draft-07/schema#", "definitions": definitions}
     return json.dumps({**head, **root}, indent=2) + "\n"
 
 

@@ -218,6 +218,22 @@ def test_the_image_is_named_by_tag_or_by_digest(helm4: Helm, image: Values, rend
     assert container(helm4.render({"image": image}))["image"] == rendered
 
 
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        ({}, 40),
+        ({"terminationGracePeriodSeconds": 300}, 300),
+        ({"settings": {"NOVITA_OPERATOR_CLAIM_WINDOW": "5m"}}, 120),
+        ({"settings": {"NOVITA_OPERATOR_CLAIM_WINDOW": 100}}, 54),
+        ({"settings": {"NOVITA_OPERATOR_CLAIM_WINDOW": "90500ms"}}, 51),
+        ({"settings": {"NOVITA_OPERATOR_CLAIM_WINDOW": "3s"}, "terminationGracePeriodSeconds": 10}, 21),
+    ],
+)
+def test_an_operator_that_ends_gets_the_time_for_a_launch_under_way(helm: Helm, values: Values, seconds: int):
+    pod = only(helm.render(values), "Deployment")["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] == seconds
+
+
 def test_without_leader_election_an_upgrade_stops_the_old_operator_first(helm4: Helm):
     objects = helm4.render({"replicaCount": 1, "leaderElection": {"enabled": False}})
     assert only(objects, "Deployment")["spec"]["strategy"] == {"type": "Recreate"}

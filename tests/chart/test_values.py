@@ -31,6 +31,10 @@ REFUSED: dict[str, tuple[Object, str]] = {
     "no cluster id": ({"scope": "Namespace"}, "scope Namespace needs clusterId"),
     "namespaces of the whole cluster": ({"watchNamespaces": ["a"]}, "watchNamespaces is for scope Namespace"),
     "rights for every pod": ({"serviceAccount": {"create": False}}, "set serviceAccount.name to an account"),
+    "an alert that is none": (
+        {"prometheusRule": {"disabledAlerts": ["NovitaDown"]}},
+        "/prometheusRule/disabledAlerts/0",
+    ),
     "a group taken away": ({"log": None}, "missing property 'log'"),
     "a word taken away": ({"log": {"level": None}}, "'/log': missing property 'level'"),
     "two that act": ({"leaderElection": {"enabled": False}}, "only one operator may run: set replicaCount to 1"),

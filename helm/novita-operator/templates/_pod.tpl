@@ -10,7 +10,7 @@ spec:
   serviceAccountName: {{ include "novita-operator.account" . | quote }}
   automountServiceAccountToken: true
   enableServiceLinks: false
-  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+  terminationGracePeriodSeconds: {{ max .Values.terminationGracePeriodSeconds (include "novita-operator.ending" .) }}
   {{- include "novita-operator.placement" . | nindent 2 }}
   {{- with .Values.topologySpreadConstraints }}
   topologySpreadConstraints:
@@ -122,4 +122,11 @@ volumeMounts:
 {{- else -}}
 []
 {{- end -}}
+{{- end -}}
+
+{{- /* Seconds that a launch under way may still take, and 20: see the operator's claim window. */ -}}
+{{- define "novita-operator.ending" -}}
+{{- $window := dig "NOVITA_OPERATOR_CLAIM_WINDOW" 60 (.Values.settings | default dict) | toString }}
+{{- $unit := get (dict "ms" 0.001 "s" 1 "m" 60 "h" 3600 "" 1) (regexFind "[a-z]+$" $window) }}
+{{- divf (mulf (regexFind "^[0-9.]+" $window) $unit) 3 | addf 20 | ceil }}
 {{- end -}}
