@@ -143,7 +143,7 @@ def test_an_update_that_is_ignored_is_of_a_field_that_there_is(path: list[str]):
 @pytest.fixture(scope="module")
 def argocd(plane: ControlPlane) -> ControlPlane:
     """A cluster that knows the kinds of Argo CD."""
-    plane.kubectl("create", "namespace", "argocd")
+    plane.kubectl("create", "namespace", "argocd", check=False)
     plane.kubectl("apply", "--server-side", "-f", str(ARGO_CRDS))
     plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(ARGO_CRDS))
     return plane
