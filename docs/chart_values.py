@@ -4,7 +4,7 @@ The comment above a key is its manual; a line of it that begins with `@schema` a
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import EnumType
 from typing import Any
@@ -58,16 +58,24 @@ def readme(page: str, values_yaml: str) -> str:
     return f"{before}{BEGIN}\n\n{table(('value', 'default', 'meaning'), rows)}\n\n{END}{after}"
 
 
-def schema_json(values_yaml: str) -> str:
-    """The values' JSON schema: nothing unknown, nothing of a wrong type."""
+def schema_json(values_yaml: str, first_release: str, alerts: Sequence[str]) -> str:
+    """The values' JSON schema: nothing unknown, nothing of a wrong type, nothing missing but what may be.
+
+    A list or mapping may be taken away (by null). So may all that the values of the first release did not have: with
+    `helm upgrade --reuse-values` it is not there.
+    """
     root = _group()
     for value in values(values_yaml):
-        place = root
+        place, had = root, yaml.safe_load(first_release)
         for name in value.path[:-1]:
-            place = place["properties"].setdefault(name, _group())
+            _require(place, name, had)
+            place, had = place["properties"].setdefault(name, _group()), had.get(name, {})
+        if not isinstance(value.default, dict | list):
+            _require(place, value.path[-1], had)
         place["properties"][value.path[-1]] = {"description": value.description, **value.schema}
     root["properties"] |= _OF_A_PARENT
-    head = {"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"settings": _settings()}}
+    definitions = {"settings": _settings(), "alert": {"enum": alerts}}
+    head = {"$schema": "http://json-schema.org/draft-07/schema#", "definitions": definitions}
     return json.dumps({**head, **root}, indent=2) + "\n"
 
 
@@ -111,7 +119,12 @@ def _load(node: yaml.Node) -> Any:  # noqa: ANN401  whatever a value is
 
 
 def _group() -> Schema:
-    return {"type": "object", "additionalProperties": False, "properties": {}}
+    return {"type": "object", "additionalProperties": False, "required": [], "properties": {}}
+
+
+def _require(group: Schema, name: str, had: Collection[str]) -> None:
+    if name in had and name not in group["required"]:
+        group["required"].append(name)
 
 
 def _settings() -> Schema:

@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 ARGOCD = ROOT / "manifests" / "argocd"
 CHART = "helm/novita-operator"
 DASHBOARDS = (f"{CHART}/files/dashboards", "manifests/components/grafana")
+FIRST_VALUES = ROOT / "helm" / "released" / "v0.1.0.yaml"
 RULES = ROOT / CHART / "files" / "rules.yaml"
 BOARDS = {"fleet": fleet, "operator": health, "novita": novita}
 
@@ -69,11 +70,12 @@ def pages() -> dict[str, str]:
 
 def _chart() -> dict[str, str]:
     values = (ROOT / CHART / "values.yaml").read_text()
+    alerts = [rule["alert"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
     return {
         f"{CHART}/README.md": chart_values.readme((ROOT / CHART / "README.md").read_text(), values),
         f"{CHART}/files/crd.yaml": crd_yaml(),
         f"{CHART}/files/rights.yaml": rights.rules_yaml(),
-        f"{CHART}/values.schema.json": chart_values.schema_json(values),
+        f"{CHART}/values.schema.json": chart_values.schema_json(values, FIRST_VALUES.read_text(), alerts),
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from controlplane.plane import ControlPlane
 from leaks import FED
+from novita_operator.settings import Settings
 from stage import BRISK, OperatorProcess
 
 
@@ -65,6 +66,13 @@ class Pod:
         for source in self._container.get("envFrom", ()):
             found |= self._config_map(**source["configMapRef"])
         return found | {variable["name"]: self._value(variable) for variable in self._container["env"]}
+
+    def probed(self, operator: OperatorProcess) -> dict[str, int]:
+        """The operator's answer to each probe, by its path; AssertionError where a kubelet would ask another port."""
+        gets = [probe["httpGet"] for name, probe in self._container.items() if name.endswith("Probe")]
+        ports = {port["name"]: port["containerPort"] for port in self._container["ports"]}
+        assert {ports[get["port"]] for get in gets} == {Settings().http_address.port}
+        return {get["path"]: operator.get(get["path"]).status_code for get in gets}
 
     def _value(self, variable: Mapping[str, Any]) -> str:
         if source := variable.get("valueFrom", {}).get("configMapKeyRef"):

@@ -78,8 +78,8 @@ class Release:
         """A command of Helm's about this release."""
         return self.helm.run(command, RELEASE, *arguments, f"--namespace={self.namespace}", values=values, check=check)
 
-    def install(self, values: Values) -> Done:
-        return self.run("install", str(CHART), values=values)
+    def install(self, values: Values, chart: Path = CHART) -> Done:
+        return self.run("install", str(chart), values=values)
 
     def get(self, kind: str, name: str = RELEASE) -> Object:
         """An object in the release's namespace, or of the cluster."""

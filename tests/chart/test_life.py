@@ -68,6 +68,10 @@ def test_a_resource_of_any_namespace_lives_and_dies(installed: Installed, cluste
     assert "orbidden" not in installed.operator.lines
 
 
+def test_the_probes_find_it_well(installed: Installed):
+    assert installed.pod.probed(installed.operator) == {"/livez": 200, "/readyz": 200}
+
+
 def test_a_new_key_in_the_secret_is_used_without_a_restart(installed: Installed, cluster: Cluster, novita: Simulator):
     cluster.apply("trainer")
     cluster.wait("trainer", "Ready")

@@ -3,21 +3,30 @@
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from chart.helm import CHART, CI, RELEASE, Helm, Object, Release, load, of_kind
+from chart.helm import CHART, CI, KNOWS_PROMETHEUS, RELEASE, ROOT, Helm, Object, Release, load, of_kind
 from controlplane.plane import ControlPlane
 from stage import eventually
 
 pytestmark = [pytest.mark.server, pytest.mark.tools]
 
 CRD = "gpuinstances.gpu.novita.ai"
-UNKNOWN_KINDS = {name: {"renderMode": "skipIfMissing"} for name in ("serviceMonitor", "prometheusRule")}
+MONITORING = ROOT / "tests" / "manifests" / "monitoring_crds.yaml"
+RELEASED = sorted((ROOT / "helm" / "released").glob("v*.yaml"))
+EVERYTHING = load(CHART / "ci" / "everything-values.yaml")
 EXAMPLE = yaml.safe_load(load(CHART / "Chart.yaml")["annotations"]["artifacthub.io/crdsExamples"])[0]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _monitoring(plane: ControlPlane) -> None:
+    plane.kubectl("apply", "--server-side", "-f", str(MONITORING))
+    plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(MONITORING))
 
 
 @pytest.fixture
@@ -30,8 +39,16 @@ def release(helm: Helm, plane: ControlPlane, namespace: str) -> Iterator[Release
     plane.kubectl("delete", "crd", CRD, "--ignore-not-found")
 
 
-def test_installed_upgraded_rolled_back_and_uninstalled(release: Release):
-    release.install({"commonLabels": {"team": "gpu"}})
+@pytest.fixture(params=RELEASED, ids=lambda path: path.stem)
+def previous(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The chart with the values that a release of it had."""
+    chart = shutil.copytree(CHART, tmp_path / "chart")
+    shutil.copy(request.param, chart / "values.yaml")
+    return chart
+
+
+def test_installed_upgraded_rolled_back_and_uninstalled(release: Release, previous: Path):
+    release.install({"commonLabels": {"team": "gpu"}}, previous)
     release.run("upgrade", str(CHART), "--reuse-values", "--set=replicaCount=3,crds.annotations.seen=yes")
     deployment = release.get("deployment")
     assert (deployment["spec"]["replicas"], deployment["metadata"]["labels"]["team"]) == (3, "gpu")
@@ -77,6 +94,34 @@ def test_the_notes_warn_while_there_is_no_key_and_their_commands_work(release: R
         eventually(lambda: works(release, once), once)  # noqa: B023  a fresh CRD is explained a second later
 
 
+def test_the_notes_warn_of_a_secret_that_lacks_the_entry(release: Release):
+    release.plane.kubectl(
+        "-n", release.namespace, "create", "secret", "generic", "novita-api-key", "--from-literal=token=sk_no_account"
+    )
+    assert f"novita-api-key in namespace {release.namespace} has no entry key" in release.install({}).stdout
+    assert "WARNING" not in release.run("upgrade", str(CHART), "--set=credentials.key=token").stdout
+
+
+def test_the_notes_look_for_the_key_where_the_operator_runs(release: Release):
+    elsewhere = {"namespaceOverride": f"{release.namespace}-pods"}
+    release.plane.kubectl("create", "namespace", elsewhere["namespaceOverride"])
+    release.give_key("sk_no_account")
+    warned = release.install(elsewhere).stdout
+    assert f"there is no Secret novita-api-key in namespace {elsewhere['namespaceOverride']}" in warned
+
+
+def test_the_notes_are_calm_where_the_key_comes_with_the_release(release: Release):
+    assert "WARNING" not in release.install(load(CHART / "ci" / "default-values.yaml")).stdout
+
+
+@pytest.mark.parametrize("kind", ["serviceMonitor", "prometheusRule"])
+def test_a_monitor_is_made_where_the_cluster_has_the_kind_and_no_field_of_it_is_lost(release: Release, kind: str):
+    values = {kind: {**EVERYTHING[kind], "renderMode": "skipIfMissing"}}
+    release.install(values)
+    (rendered,) = of_kind(release.helm.render(values, KNOWS_PROMETHEUS), kind[0].upper() + kind[1:])
+    assert release.get(kind)["spec"] == rendered["spec"]
+
+
 def works(release: Release, command: str) -> bool:
     return release.plane.kubectl(*shlex.split(command)[1:], check=False).returncode == 0
 
@@ -84,8 +129,7 @@ def works(release: Release, command: str) -> bool:
 @pytest.mark.parametrize("helm", ["helm4"], indirect=True)
 @pytest.mark.parametrize("path", CI, ids=lambda path: path.stem)
 def test_what_is_rendered_is_installed_and_its_pods_pass_restricted_pod_security(release: Release, path: Path):
-    values = load(path) | UNKNOWN_KINDS | {"namespaceOverride": release.namespace}
-    release.install(values)
+    release.install(load(path) | {"namespaceOverride": release.namespace})
     test, operator = pods(release)
     create(release, test)
     create(release, operator)

@@ -3,14 +3,17 @@
 import json
 import re
 import tomllib
+from http.client import HTTPS_PORT
 from pathlib import Path
 
 import pytest
 import yaml
+from httpx2 import URL
 
 from chart.helm import CHART, CI, KNOWS_PROMETHEUS, RELEASE, ROOT, Helm, Object, Values, load, of_kind, only
 from novita_operator.cluster.rights import PEOPLE, RIGHTS, Scope
 from novita_operator.model.crd import crd
+from novita_operator.settings import Settings
 
 pytestmark = pytest.mark.tools
 
@@ -123,8 +126,8 @@ def test_names_that_look_like_numbers_stay_names(helm4: Helm):
 
 
 @pytest.mark.parametrize("path", CI, ids=lambda path: path.stem)
-def test_deployment_service_budget_and_policy_select_the_operators_pods_and_not_the_tests(helm4: Helm, path: Path):
-    objects = helm4.render(load(path))
+def test_what_selects_finds_the_operator_and_not_the_pod_of_the_test(helm4: Helm, path: Path):
+    objects = helm4.render({**load(path), **MONITORED}, KNOWS_PROMETHEUS)
     operator = only(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
     (tested,) = (pod["metadata"]["labels"] for pod in of_kind(objects, "Pod"))
     selectors = [only(objects, "Service")["spec"]["selector"]]
@@ -133,6 +136,26 @@ def test_deployment_service_budget_and_policy_select_the_operators_pods_and_not_
     for selector in selectors:
         assert selector.items() <= operator.items()
         assert not selector.items() <= tested.items()
+    monitor, service = only(objects, "ServiceMonitor")["spec"], only(objects, "Service")
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert {end["port"] for end in monitor["endpoints"]} <= {port["name"] for port in service["spec"]["ports"]}
+
+
+def test_the_policy_lets_prometheus_in_and_the_operator_out(helm4: Helm):
+    objects = helm4.render({"networkPolicy": {"enabled": True}})
+    policy = only(objects, "NetworkPolicy")["spec"]
+    (entrance,) = (port["port"] for rule in policy["ingress"] for port in rule["ports"])
+    assert entrance in {port["name"] for port in container(objects)["ports"]}
+    assert (URL(Settings().api_base_url).port or HTTPS_PORT) in {
+        p["port"] for r in policy["egress"] for p in r["ports"]
+    }
+
+
+def test_pods_are_spread_among_those_that_a_constraint_selects_or_else_among_the_operators(helm4: Helm):
+    theirs = {"topologyKey": "zone", "labelSelector": {"matchLabels": {"foo": "bar"}}}
+    spec = only(helm4.render({"topologySpreadConstraints": [{"topologyKey": "host"}, theirs]}), "Deployment")["spec"]
+    ours = {"topologyKey": "host", "labelSelector": spec["selector"]}
+    assert spec["template"]["spec"]["topologySpreadConstraints"] == [ours, theirs]
 
 
 def test_every_object_of_the_chart_bears_the_common_labels_and_annotations(helm4: Helm):
@@ -197,6 +220,22 @@ def test_each_dashboard_is_a_config_map_that_holds_it_unchanged(helm4: Helm):
 )
 def test_the_image_is_named_by_tag_or_by_digest(helm4: Helm, image: Values, rendered: str):
     assert container(helm4.render({"image": image}))["image"] == rendered
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        ({}, 40),
+        ({"terminationGracePeriodSeconds": 300}, 300),
+        ({"settings": {"NOVITA_OPERATOR_CLAIM_WINDOW": "5m"}}, 120),
+        ({"settings": {"NOVITA_OPERATOR_CLAIM_WINDOW": 100}}, 54),
+        ({"settings": {"NOVITA_OPERATOR_CLAIM_WINDOW": "90500ms"}}, 51),
+        ({"settings": {"NOVITA_OPERATOR_CLAIM_WINDOW": "3s"}, "terminationGracePeriodSeconds": 10}, 21),
+    ],
+)
+def test_an_operator_that_ends_gets_the_time_for_a_launch_under_way(helm: Helm, values: Values, seconds: int):
+    pod = only(helm.render(values), "Deployment")["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] == seconds
 
 
 def test_without_leader_election_an_upgrade_stops_the_old_operator_first(helm4: Helm):

@@ -1,6 +1,7 @@
 """Values: each is documented and does something; what is unknown or wrong is refused before anything is rendered."""
 
 import copy
+import functools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -29,6 +30,13 @@ REFUSED: dict[str, tuple[Object, str]] = {
     "the key as a setting": ({"settings": {"NOVITA_API_KEY": "sk_of_mine"}}, "'NOVITA_API_KEY' not allowed"),
     "no cluster id": ({"scope": "Namespace"}, "scope Namespace needs clusterId"),
     "namespaces of the whole cluster": ({"watchNamespaces": ["a"]}, "watchNamespaces is for scope Namespace"),
+    "rights for every pod": ({"serviceAccount": {"create": False}}, "set serviceAccount.name to an account"),
+    "an alert that is none": (
+        {"prometheusRule": {"disabledAlerts": ["NovitaDown"]}},
+        "/prometheusRule/disabledAlerts/0",
+    ),
+    "a group taken away": ({"log": None}, "missing property 'log'"),
+    "a word taken away": ({"log": {"level": None}}, "'/log': missing property 'level'"),
     "two that act": ({"leaderElection": {"enabled": False}}, "only one operator may run: set replicaCount to 1"),
 }
 
@@ -39,6 +47,16 @@ def test_a_wrong_value_is_refused_and_the_message_names_it(helm: Helm, case: str
     said = helm.refusal(wrong)
     assert message in said
     assert "sk_of_mine" not in said
+
+
+def test_every_list_and_mapping_may_be_taken_away(helm: Helm):
+    given: Object = {kind: {"enabled": True} for kind in ("dashboards", "networkPolicy")}
+    given |= {kind: {"enabled": True, "renderMode": "alwaysRender"} for kind in ("serviceMonitor", "prometheusRule")}
+    for value in values((CHART / "values.yaml").read_text()):
+        if isinstance(value.default, dict | list):
+            group = functools.reduce(lambda group, name: group.setdefault(name, {}), value.path[:-1], given)
+            group[value.path[-1]] = None
+    assert helm.render(given)
 
 
 def test_values_of_a_parent_chart_are_let_pass(helm: Helm):

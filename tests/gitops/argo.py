@@ -4,6 +4,7 @@ As upstream's `util/lua` and `server/application` do it: Lua 5.1 with the librar
 the date and the time. Upstream's interpreter is gopher-lua; the scripts use nothing in which the two differ.
 """
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -57,6 +58,20 @@ def merge_patch(before: Manifest, after: Manifest) -> Manifest:
         elif key not in before or old != value:
             patch[key] = value
     return patch
+
+
+def respecting(target: Manifest, live: Manifest, pointer: str) -> Manifest:
+    """What a sync applies with RespectIgnoreDifferences=true: the live value where differences are ignored.
+
+    As upstream's `controller/sync.go`, `normalizeTargetResources`, does it for a JSON pointer.
+    """
+    target = copy.deepcopy(target)
+    *parents, last = pointer.split("/")[1:]
+    place, found = target, live
+    for parent in parents:
+        place, found = place[parent], found[parent]
+    place[last] = found[last]
+    return target
 
 
 def _decoded(value: Any) -> object:  # noqa: ANN401  lupa has no types

@@ -76,6 +76,14 @@ def test_power_that_is_in_git_undoes_the_button_at_the_next_sync(cluster: Cluste
     assert power(cluster) == "Running"
 
 
+def test_power_that_is_in_git_is_left_alone_where_differences_are_ignored_and_respected(cluster: Cluster, sync: Sync):
+    sync(powerState="Stopped")
+    press(cluster, "start")
+    given = argo.respecting(json.loads(in_git(powerState="Stopped")), cluster.get("trainer"), "/spec/powerState")
+    sync(**given["spec"])
+    assert power(cluster) == "Running"
+
+
 def test_power_that_is_taken_out_of_git_starts_the_machine(cluster: Cluster, sync: Sync):
     sync(powerState="Stopped")
     sync()

@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 import sys
+from http.client import HTTPS_PORT
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import yaml
+from httpx2 import URL
 
 from controlplane.plane import ControlPlane
 from documents.pages import Page
@@ -34,6 +36,8 @@ SELECTORS = [
     ("Service", "selector"),
     ("ServiceMonitor", "selector.matchLabels"),
 ]
+NOVITA = URL(Settings().api_base_url).port or HTTPS_PORT
+CHARTS_BOARDS = MANIFESTS.parent / "helm" / "novita-operator" / "files" / "dashboards"
 SETTINGS = f"{NAME}-settings"
 _REMOTE = re.compile(r"https://github\.com/novita-gpu-operator/novita-gpu-operator//(\S+)\?ref=v\S+")
 leaves = pytest.mark.parametrize("leaf", LEAVES, ids=name_of)
@@ -125,6 +129,28 @@ def test_what_selects_finds_the_operator(plane: ControlPlane, kind: str, path: s
     selected = only(text, "Service") if kind == "ServiceMonitor" else only(text, "Deployment")["spec"]["template"]
     assert selector
     assert selector.items() <= selected["metadata"]["labels"].items()
+
+
+def test_two_operators_are_spread_and_grafana_finds_the_charts_boards(plane: ControlPlane):
+    text = build(plane, PRODUCTION)
+    deployment = only(text, "Deployment")["spec"]
+    [spread] = deployment["template"]["spec"]["topologySpreadConstraints"]
+    labels = deployment["template"]["metadata"]["labels"]
+    assert (deployment["replicas"], spread["topologyKey"]) == (2, "kubernetes.io/hostname")
+    assert spread["labelSelector"]["matchLabels"].items() <= labels.items()
+    boards = [each["data"] for each in objects(text) if "grafana_dashboard" in each["metadata"].get("labels", {})]
+    shipped = {f"{NAME}-{path.name}": json.loads(path.read_text()) for path in CHARTS_BOARDS.iterdir()}
+    assert {name: json.loads(board) for each in boards for name, board in each.items()} == shipped
+    assert len(boards) == len(shipped) == 3
+
+
+def test_the_policy_lets_prometheus_in_and_the_operator_out(plane: ControlPlane):
+    text = build(plane, PRODUCTION)
+    [container] = only(text, "Deployment")["spec"]["template"]["spec"]["containers"]
+    policy = only(text, "NetworkPolicy")["spec"]
+    [entrance] = [port["port"] for rule in policy["ingress"] for port in rule["ports"]]
+    assert entrance in {port["name"] for port in container["ports"]}
+    assert NOVITA in {port["port"] for rule in policy["egress"] for port in rule["ports"]}
 
 
 @installs

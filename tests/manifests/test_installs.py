@@ -51,8 +51,10 @@ def installed(
     literals = [f"--from-literal={name}={value}" for name, value in given.items()]
     plane.kubectl("create", "configmap", "novita-operator-settings", *inside, *literals)
     plane.kubectl("apply", "--server-side", *inside, "-f", "-", input=install)
-    operator = Pod(plane, namespace, only(install, "Deployment"), folder).start().wait_ready()
+    pod = Pod(plane, namespace, only(install, "Deployment"), folder)
+    operator = pod.start().wait_ready()
     try:
+        assert pod.probed(operator) == {"/livez": 200, "/readyz": 200}
         yield operator
     finally:
         operator.stop()

@@ -9,6 +9,9 @@
 {{- if and (not .Values.leaderElection.enabled) (gt (int .Values.replicaCount) 1) }}
 {{- fail "without leaderElection.enabled only one operator may run: set replicaCount to 1" }}
 {{- end }}
+{{- if and .Values.rbac.create (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
+{{- fail "without serviceAccount.create the operator's rights would go to the account `default`, and so to every pod of the namespace: set serviceAccount.name to an account of the operator's own" }}
+{{- end }}
 {{- end -}}
 
 {{- /* Takes a dict: root, values (of one monitor), kind. Prints something if the object is to be made. */ -}}

@@ -44,8 +44,8 @@ name: {{ .name | default (include "novita-operator.fullname" .root) | quote }}
 namespace: {{ quote . }}
 {{- end }}
 labels:
-  {{- mustMergeOverwrite (dict) .root.Values.commonLabels (include "novita-operator.labels" .root | fromYaml) (.labels | default dict) | toYaml | nindent 2 }}
-{{- with mustMergeOverwrite (dict) .root.Values.commonAnnotations (.annotations | default dict) }}
+  {{- mustMergeOverwrite (dict) (.root.Values.commonLabels | default dict) (include "novita-operator.labels" .root | fromYaml) (.labels | default dict) | toYaml | nindent 2 }}
+{{- with mustMergeOverwrite (dict) (.root.Values.commonAnnotations | default dict) (.annotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}

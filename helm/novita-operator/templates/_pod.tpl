@@ -1,8 +1,8 @@
 {{- define "novita-operator.pod" -}}
 metadata:
   labels:
-    {{- mustMergeOverwrite (dict) .Values.commonLabels .Values.podLabels (include "novita-operator.labels" . | fromYaml) | toYaml | nindent 4 }}
-  {{- with mustMergeOverwrite (dict) .Values.commonAnnotations .Values.podAnnotations }}
+    {{- mustMergeOverwrite (dict) (.Values.commonLabels | default dict) (.Values.podLabels | default dict) (include "novita-operator.labels" . | fromYaml) | toYaml | nindent 4 }}
+  {{- with mustMergeOverwrite (dict) (.Values.commonAnnotations | default dict) (.Values.podAnnotations | default dict) }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -10,12 +10,13 @@ spec:
   serviceAccountName: {{ include "novita-operator.account" . | quote }}
   automountServiceAccountToken: true
   enableServiceLinks: false
-  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+  terminationGracePeriodSeconds: {{ max .Values.terminationGracePeriodSeconds (include "novita-operator.ending" .) }}
   {{- include "novita-operator.placement" . | nindent 2 }}
   {{- with .Values.topologySpreadConstraints }}
   topologySpreadConstraints:
+    {{- $ours := dict "matchLabels" (include "novita-operator.selector" $ | fromYaml) }}
     {{- range . }}
-    - {{ mustMergeOverwrite (dict "labelSelector" (dict "matchLabels" (include "novita-operator.selector" $ | fromYaml))) . | toYaml | nindent 6 | trim }}
+    - {{ hasKey . "labelSelector" | ternary . (set (deepCopy .) "labelSelector" $ours) | toYaml | nindent 6 | trim }}
     {{- end }}
   {{- end }}
   {{- with .Values.extraInitContainers }}
@@ -122,4 +123,11 @@ volumeMounts:
 {{- else -}}
 []
 {{- end -}}
+{{- end -}}
+
+{{- /* Seconds that a launch under way may still take, and 20: see the operator's claim window. */ -}}
+{{- define "novita-operator.ending" -}}
+{{- $window := dig "NOVITA_OPERATOR_CLAIM_WINDOW" 60 (.Values.settings | default dict) | toString }}
+{{- $unit := get (dict "ms" 0.001 "s" 1 "m" 60 "h" 3600 "" 1) (regexFind "[a-z]+$" $window) }}
+{{- divf (mulf (regexFind "^[0-9.]+" $window) $unit) 3 | addf 20 | ceil }}
 {{- end -}}
