@@ -35,7 +35,9 @@ class Log:
 
 
 @pytest.fixture
-def log() -> Iterator[Log]:
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
+    """As in the operator: the tests' own level for our loggers is put aside."""
+    monkeypatch.setattr(logging.getLogger("novita_operator"), "level", logging.NOTSET)
     root = logging.getLogger()
     handlers, level, excepthook = list(root.handlers), root.level, sys.excepthook
     yield Log()
