@@ -25,6 +25,7 @@ from novita_operator.decision.choose import choose
 from novita_operator.decision.order import order
 from novita_operator.decision.orphans import Orphan
 from novita_operator.decision.rules import launch as launch_rule
+from novita_operator.decision.rules import release
 from novita_operator.decision.situation import CallResult, CreateCall, Kin, Reading, Situation, Trace
 from novita_operator.model.claim import CLAIM_ANNOTATION, Claim
 from novita_operator.model.instance import GpuInstance
@@ -321,6 +322,10 @@ FAULTS: Mapping[str, Fault] = {
         _second_reading_is_a_list, _second_reading_of_kin_is_a_list, _DOUBLE
     ),
     "a claim copied from another object": _instead(GpuInstance, "claim", property(_any_claim), _UNTRUE),
+    "an old claim put back that counts over a later launch": _instead(Situation, "overtaking", None, _WRONGED),
+    "a release by one list though the launch was never recorded": _instead(
+        release, "_is_accounted_for", lambda s: s.claim is not None, _LEFT
+    ),
     "a restored object's claim counts for nothing": _instead(GpuInstance, "restored_claim", None, _DOUBLE, _WRONGED),
     "a sweep that does not ask for the heir": _instead(orphans, "_is_inherited", lambda *_: False, _WRONGED),
     "a sweep that reads objects before machines": Fault(_objects_before_machines, (_WRONGED,)),
