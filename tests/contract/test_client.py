@@ -15,9 +15,9 @@ from novita_operator.cloud.credentials import Credentials
 from novita_operator.cloud.errors import (
     BadState,
     CloudError,
-    Forbidden,
     IncompleteList,
     NotFound,
+    NotPermitted,
     NotSent,
     OutOfStock,
     QuotaExceeded,
@@ -363,7 +363,7 @@ async def test_a_key_that_may_not_launch_may_go_on_deleting(novita: Novita, simu
     await novita.machines()
     running = await create(novita)
     simulator.fault("status_before", "create", status=403, reason="FORBIDDEN")
-    with pytest.raises(Forbidden):
+    with pytest.raises(NotPermitted):
         await create(novita)
     assert novita.credentials_valid is True
     await novita.delete(running, fence)
@@ -371,7 +371,7 @@ async def test_a_key_that_may_not_launch_may_go_on_deleting(novita: Novita, simu
 
 async def test_a_key_that_may_not_list_is_of_no_use(novita: Novita, simulator: Simulator):
     simulator.fault("status_before", "list", status=403, reason="FORBIDDEN")
-    with pytest.raises(Forbidden):
+    with pytest.raises(NotPermitted):
         await novita.machines()
     assert novita.credentials_valid is False
 

@@ -8,10 +8,10 @@ from novita_operator.cloud import verdict
 from novita_operator.cloud.errors import (
     BadState,
     CloudError,
-    Forbidden,
     NoMoney,
     NotDone,
     NotFound,
+    NotPermitted,
     NotSent,
     OutOfStock,
     QuotaExceeded,
@@ -84,7 +84,7 @@ def raised(answer: Answer, operation: Operation, *secrets: str) -> CloudError:
         ("a wrong key is unauthorized, as a 403", said(403, "INVALID_API_KEY"), EVERY, Unauthorized),
         ("a missing key is unauthorized", said(400, "MISSING_API_KEY"), EVERY, Unauthorized),
         *(
-            (f"a key that may not do this is forbidden it, as {reason}", said(403, reason), EVERY, Forbidden)
+            (f"a key that may not do this is forbidden it, as {reason}", said(403, reason), EVERY, NotPermitted)
             for reason in ("FORBIDDEN", "API_NOT_ALLOWED", "PERMISSION_DENIED")
         ),
         ("a 403 of the edge was not sent, and is no bad key", html(403), OTHERS, NotSent),

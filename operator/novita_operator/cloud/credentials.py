@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from novita_operator.cloud.errors import CloudError, Forbidden, NotDone, NotSent, Throttled, Unauthorized
+from novita_operator.cloud.errors import CloudError, NotDone, NotPermitted, NotSent, Throttled, Unauthorized
 
 
 class Credentials:
@@ -37,7 +37,7 @@ class Credentials:
 
         One that may not do this may do other things; but without the probe, the list, nothing can be done with it.
         """
-        if key != self._last or (isinstance(error, Forbidden) and not probe):
+        if key != self._last or (isinstance(error, NotPermitted) and not probe):
             return
         if isinstance(error, Unauthorized):
             self._valid = False

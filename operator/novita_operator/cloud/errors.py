@@ -10,7 +10,7 @@ CloudError
 │   ├── BadState            read again, decide again
 │   ├── Throttled           the whole account slows down
 │   ├── Unauthorized        no calls with that key
-│   │   └── Forbidden       the key is good, and may not do this
+│   │   └── NotPermitted    the key is good, and may not do this
 │   └── NotSent             never came to Novita: breaker open, claim too old, lease lost, key rejected, no connection
 └── Unknown                 may have happened: look, never repeat
     └── IncompleteList      the pages do not add up to one list: conclude nothing from it
@@ -68,7 +68,7 @@ class Unauthorized(NotDone):
     """The key is not accepted."""
 
 
-class Forbidden(Unauthorized):
+class NotPermitted(Unauthorized):
     """The key is accepted, but not for this; what else it may do it may go on doing."""
 
 

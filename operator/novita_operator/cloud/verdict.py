@@ -7,9 +7,9 @@ from http import HTTPStatus
 from novita_operator.cloud.errors import (
     BadState,
     CloudError,
-    Forbidden,
     NoMoney,
     NotFound,
+    NotPermitted,
     NotSent,
     OutOfStock,
     QuotaExceeded,
@@ -34,7 +34,7 @@ _REASONS: dict[type[CloudError], str] = {
     " NETWORK_STORAGE_TOO_LARGE NETWORK_STORAGE_UNAVAILABLE CUR_CLUSTER_NETWORK_STORAGE_NOT_SUPPORT"
     " SAVING_PLAN_ALREADY_EXISTS",
     Unauthorized: "UNAUTHORIZED MISSING_API_KEY INVALID_API_KEY",
-    Forbidden: "FORBIDDEN API_NOT_ALLOWED PERMISSION_DENIED",
+    NotPermitted: "FORBIDDEN API_NOT_ALLOWED PERMISSION_DENIED",
     NotSent: "API_NOT_FOUND",
 }
 _BY_REASON = {reason: error for error, reasons in _REASONS.items() for reason in reasons.split()}

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from novita_operator.cloud.errors import (
     BadState,
     CloudError,
-    Forbidden,
     NoMoney,
     NotDone,
     NotFound,
+    NotPermitted,
     NotSent,
     OutOfStock,
     QuotaExceeded,
@@ -43,7 +43,7 @@ _MEANINGS: Mapping[type[NotDone], _Meaning] = {
     NoMoney: _Meaning(Reason.NO_MONEY, "The Novita account cannot pay: top it up."),
     Throttled: _Meaning(Reason.THROTTLED, "Novita asks for fewer calls.", 10.0),
     Unauthorized: _Meaning(Reason.KEY_REJECTED, "Novita rejects the API key. {}"),
-    Forbidden: _Meaning(Reason.KEY_REJECTED, "Novita does not let this API key do that. {}"),
+    NotPermitted: _Meaning(Reason.KEY_REJECTED, "Novita does not let this API key do that. {}"),
     NotSent: _Meaning(Reason.NOVITA_UNREACHABLE, "The call could not be sent: {}", 5.0),
     BadState: _Meaning(Reason.RETRYING, "Novita is busy with it: {}", 10.0),
 }
