@@ -128,6 +128,14 @@ class Cluster:
         told = old if status else body
         self._put_by_user(name, body | {"metadata": metadata, "status": told.get("status", {})})
 
+    def restore_first_claim(self, name: str) -> None:
+        """Its manifest from right after its first launch is applied."""
+        of_this = (event["object"]["metadata"] for event in self.past)
+        uid = self.objects[name]["metadata"]["uid"]
+        first = next((m for m in of_this if m["uid"] == uid and CLAIM_ANNOTATION in (m.get("annotations") or {})), None)
+        if first is not None:
+            self._edit(name, {"metadata": {"annotations": first["annotations"]}})
+
     def lose_and_restore(self, name: str, how_far_back: int, *, finalizers: bool, status: bool) -> None:
         """A disaster takes the object, finalizer or not; a backup of it comes back, under a new UID."""
         body, old = self.objects[name], self._before(name, how_far_back)

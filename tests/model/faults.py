@@ -25,7 +25,6 @@ from novita_operator.decision.choose import choose
 from novita_operator.decision.order import order
 from novita_operator.decision.orphans import Orphan
 from novita_operator.decision.rules import launch as launch_rule
-from novita_operator.decision.rules import release
 from novita_operator.decision.situation import CallResult, CreateCall, Kin, Reading, Situation, Trace
 from novita_operator.model.claim import CLAIM_ANNOTATION, Claim
 from novita_operator.model.instance import GpuInstance
@@ -295,7 +294,7 @@ _UNTRUE, _WRONGED = Finding.UNTRUE, Finding.WRONGED
 
 FAULTS: Mapping[str, Fault] = {
     "claim written after the call": _instead(Launcher, "launch", _launching(_claim_after_the_call), _DOUBLE, _LEFT),
-    "list lag ignored": _instead(absence, "counts_from", _counts_from(window=True, lag=False), _UNTRUE, _DOUBLE),
+    "list lag ignored": _instead(absence, "counts_from", _counts_from(window=True, lag=False), _DOUBLE, _LEFT, _UNTRUE),
     "W not waited": _instead(absence, "counts_from", _counts_from(window=False, lag=True), _DOUBLE),
     "absence concluded from a partial list": _instead(paging, "whole_list", _what_came_of_the_list, _DOUBLE, _LEFT),
     "absence concluded from one list": _second_readings(
@@ -323,9 +322,6 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "a claim copied from another object": _instead(GpuInstance, "claim", property(_any_claim), _UNTRUE),
     "an old claim put back that counts over a later launch": _instead(Situation, "overtaking", None, _WRONGED),
-    "a release by one list though the launch was never recorded": _instead(
-        release, "_is_accounted_for", lambda s: s.claim is not None, _LEFT
-    ),
     "a restored object's claim counts for nothing": _instead(GpuInstance, "restored_claim", None, _DOUBLE, _WRONGED),
     "a sweep that does not ask for the heir": _instead(orphans, "_is_inherited", lambda *_: False, _WRONGED),
     "a sweep that reads objects before machines": Fault(_objects_before_machines, (_WRONGED,)),

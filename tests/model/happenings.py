@@ -91,15 +91,13 @@ troubles = st.sampled_from([*Trouble, Trouble.BAD_PAGE, Trouble.SLIP, Trouble.SL
 delays = st.sampled_from([*(("removal", each) for each in Removal), *(("lags", lags) for lags in (True, True, False))])
 restores = st.sampled_from(
     [
-        *["over it with status", "over it"] * 2,
-        *[
-            "anew",
-            "anew, unseen",
-            "anew with finalizers",
-            "anew with finalizers and status",
-            "anew with finalizers and status, unseen",
-        ]
-        * 2,
+        "over it",
+        *["over it with status"] * 2,
+        "anew",
+        "anew, unseen",
+        "anew with finalizers",
+        "anew with finalizers and status",
+        "anew with finalizers and status, unseen",
     ]
 )
 wishes = st.sampled_from(

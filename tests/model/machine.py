@@ -46,6 +46,7 @@ NAMES = ("a", "b")
 _WATCH = 1.0
 _UP = 22.0
 _UNTIL_A_SWEEP = 46.0
+_UNTIL_RELAUNCHED = 150.0
 _ROUND = 15.0
 _ROUNDS_TO_REST = 100
 _STILL_ROUNDS = 4
@@ -260,6 +261,37 @@ class Protocol(RuleBasedStateMachine):
             self.plan.mishaps[Kind.RELEASE] = Mishap.HANGS_BEFORE
             self.cluster.delete(self.name(which), anew=True)
         self.then(Then((), 75, BOTH, "", hangs_end=True))
+        self.then(then)
+
+    @precondition(lambda self: self.cluster.objects)
+    @rule(which=one, is_deleted=st.booleans(), then=quiet)
+    def an_old_claim_comes_back(self, which: int, then: Then, *, is_deleted: bool) -> None:
+        """Over the machine that was launched after the first one vanished."""
+        self.in_fine_weather()
+        self.go_on(_UP)
+        for machine in self.cloud.billed():
+            self.cloud.vanish(machine.id)
+        self.go_on(_UNTIL_RELAUNCHED)
+        if not self.cluster.objects:
+            return
+        name = self.name(which)
+        self.cluster.restore_first_claim(name)
+        if is_deleted:
+            self.cluster.delete(name)
+        self.then(then)
+
+    @precondition(lambda self: self.cluster.objects)
+    @rule(which=one, brought=st.sampled_from(["claim", "claim and finalizer", "all"]), then=quiet)
+    def a_disaster_takes_what_has_long_been_up(self, which: int, brought: str, then: Then) -> None:
+        """With all operators; its last backup comes back."""
+        self.in_fine_weather()
+        self.go_on(_UP)
+        if self.cluster.objects:
+            has_status = brought == "all"
+            self.cluster.lose_and_restore(
+                self.name(which), 1, finalizers=has_status or "finalizer" in brought, status=has_status
+            )
+        self.runner.run(self._restart())
         self.then(then)
 
     def in_fine_weather(self) -> None:
