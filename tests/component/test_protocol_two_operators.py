@@ -157,6 +157,23 @@ async def test_an_object_that_has_changed_since_it_was_decided_on_is_not_release
     assert str(stale.known().status.instance_id) not in noted
 
 
+async def test_an_object_whose_machine_is_gone_is_not_released_if_it_has_changed(
+    cluster: Cluster, still_novita: Simulator, start_parts: StartParts
+) -> None:
+    cluster.apply("trainer")
+    parts = await start_parts()
+    await parts.launch()
+    await parts.see()
+    cluster.kubectl("delete", "gpui", "trainer", "--wait=false")
+    await parts.learn()
+    await parts.see()
+    still_novita.vanish(str(parts.known().status.instance_id))
+    cluster.patch("trainer", {"metadata": {"labels": {"a": "b"}}})
+    with pytest.raises(Conflict):
+        await parts.see()
+    assert cluster.names() == ["trainer"]
+
+
 async def test_a_genuine_duplicate_is_deleted_at_the_next_list_and_counted(
     cluster: Cluster, still_novita: Simulator, start_parts: StartParts
 ) -> None:

@@ -178,6 +178,18 @@ async def launched(cluster: Cluster, start_parts: StartParts) -> dict[str, Any]:
     return backup(cluster)
 
 
+async def retained(cluster: Cluster, start_parts: StartParts) -> tuple[Parts, dict[str, Any]]:
+    """A machine whose resource went and left it running; who released it, and a backup of the resource."""
+    await launched(cluster, start_parts)
+    cluster.patch("trainer", {"spec": {"deletionPolicy": "Retain"}})
+    saved = backup(cluster)
+    cluster.kubectl("delete", "gpui", "trainer", "--wait=false")
+    parts = await start_parts()
+    await parts.learn()
+    await parts.see()
+    return parts, saved
+
+
 async def settled(parts: Parts, name: str = "trainer") -> None:
     await parts.learn()
     for _ in range(3):
@@ -264,13 +276,7 @@ async def test_a_retained_machine_that_a_restored_object_took_over_is_retained_n
     cluster: Cluster, still_novita: Simulator, start_parts: StartParts
 ) -> None:
     """Else the sweep would keep silent about it, should that object go without its machine."""
-    await launched(cluster, start_parts)
-    cluster.patch("trainer", {"spec": {"deletionPolicy": "Retain"}})
-    saved = backup(cluster)
-    cluster.kubectl("delete", "gpui", "trainer", "--wait=false")
-    parts = await start_parts()
-    await parts.learn()
-    await parts.see()
+    parts, saved = await retained(cluster, start_parts)
     assert [orphan.is_retained for orphan in await parts.sweep.look()] == [True]
     restore(cluster, saved)
     await settled(parts)
@@ -283,13 +289,7 @@ async def test_a_retained_machine_that_a_restored_object_took_over_is_retained_n
 async def test_a_retained_machine_stays_on_the_list_until_its_object_has_it(
     cluster: Cluster, still_novita: Simulator, start_parts: StartParts
 ) -> None:
-    await launched(cluster, start_parts)
-    cluster.patch("trainer", {"spec": {"deletionPolicy": "Retain"}})
-    saved = backup(cluster)
-    cluster.kubectl("delete", "gpui", "trainer", "--wait=false")
-    parts = await start_parts()
-    await parts.learn()
-    await parts.see()
+    parts, saved = await retained(cluster, start_parts)
     restore(cluster, saved)
     await parts.learn()
     await parts.poller.poll()

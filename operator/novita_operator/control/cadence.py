@@ -60,7 +60,7 @@ class Cadence:
 
     async def pause(self) -> None:
         """Until the next list is due."""
-        shortest = self.shortest
+        shortest = self._shortest()
         await asyncio.sleep(shortest)
         rest = self._whole() - shortest
         with contextlib.suppress(TimeoutError):
@@ -73,8 +73,7 @@ class Cadence:
         """The shortest time in which anything is looked at again."""
         return min(self._fast, _SHORTEST_PAUSE)
 
-    @property
-    def shortest(self) -> float:
+    def _shortest(self) -> float:
         """Seconds without a list, whoever hurries: launches wait while one is read, and must have their time too."""
         return max(self.least, min(LULLS_PER_LIST * self.took, self._slow))
 
