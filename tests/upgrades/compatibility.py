@@ -6,6 +6,7 @@ read or select by is still there. What cannot be safe goes into a new API versio
 A word of the schema that is neither compared nor known to be harmless must stay as it is.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -127,9 +128,13 @@ def _required(old: Schema, new: Schema) -> Iterator[str]:
 
 def _rules(old: Schema, new: Schema) -> Iterator[str]:
     """A CEL rule cannot be compared with another: each that is new counts as stricter, whatever field it points at."""
-    known = [_meaning(rule) for rule in old.get("x-kubernetes-validations", ())]
+    before = old.get("x-kubernetes-validations", ())
+    known = [_meaning(rule) for rule in before]
+    fixed = set[str]().union(*map(_fixed_fields, before))
+    fields = set(old.get("properties", {}).get("spec", {}).get("properties", {}))
     for rule in new.get("x-kubernetes-validations", ()):
-        if _meaning(rule) not in known and not _fixes_a_new_field(rule, old):
+        fixes = _fixed_fields(rule)
+        if _meaning(rule) not in known and not (fixes and fixes.isdisjoint(fields - fixed)):
             yield f"new rule: {rule.get('message', rule['rule'])}"
 
 
@@ -137,11 +142,10 @@ def _meaning(rule: Mapping[str, Any]) -> dict[str, Any]:
     return {word: value for word, value in rule.items() if word not in _FOR_PEOPLE}
 
 
-def _fixes_a_new_field(rule: Mapping[str, Any], old: Schema) -> bool:
-    """The one rule that refuses no object without the field; `has(self.spec.team)` speaks of nothing old, and does."""
-    spec = old.get("properties", {}).get("spec", {}).get("properties", {})
-    field = rule.get("fieldPath", "").removeprefix(".spec.")
-    return bool(spec) and field not in spec and _meaning(rule) == _meaning(fixed_after_launch(field))
+def _fixed_fields(rule: Mapping[str, Any]) -> set[str]:
+    """What it fixes after a launch, if it is that rule to the letter: it refuses no object without these fields."""
+    fields = list(dict.fromkeys(re.findall(r"has\(self\.spec\.(\w+)\)", rule["rule"])))
+    return set(fields) if _meaning(rule) == _meaning(fixed_after_launch(fields)) else set()
 
 
 _FINDINGS: tuple[Callable[[Schema, Schema], Iterator[str]], ...] = (

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from novita_operator.model.crd import crd, fixed_after_launch
+from novita_operator.model.resource import LAUNCH_ONLY
 from upgrades.compatibility import breaks
 
 RELEASED = sorted((Path(__file__).parents[2] / "crds" / "released").glob("v*.yaml"))
@@ -172,7 +173,9 @@ UNSAFE: list[tuple[str, Plant, str]] = [
     ),
     (
         "an old field that is fixed now",
-        lambda d: root(d)["x-kubernetes-validations"].append(fixed_after_launch("powerState") | {"message": "no"}),
+        lambda d: root(d)["x-kubernetes-validations"][0].update(
+            fixed_after_launch((*LAUNCH_ONLY, "powerState")) | {"message": "no"}
+        ),
         "v1alpha1: new rule: no",
     ),
     (
@@ -244,7 +247,11 @@ SAFE: list[tuple[str, Plant]] = [
     ("the same rule in other words for people", lambda d: spec(d)["x-kubernetes-validations"][0].update(message="No.")),
     (
         "a new field that is fixed after the launch",
-        lambda d: root(d)["x-kubernetes-validations"].append(fixed_after_launch("team")),
+        lambda d: root(d)["x-kubernetes-validations"][0].update(fixed_after_launch((*LAUNCH_ONLY, "team"))),
+    ),
+    (
+        "a field that is no longer fixed after the launch",
+        lambda d: root(d)["x-kubernetes-validations"][0].update(fixed_after_launch(LAUNCH_ONLY[1:])),
     ),
     (
         "a new version beside the old",
