@@ -1,18 +1,21 @@
 """`make bench`: measures the operator beside bare kopf, and writes what came out into docs/."""
 
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from bench.contenders import Bare, Ours
-from bench.report import Pair, Report, here, table, write_into
-from bench.scenario import measure
+from bench.contenders import Bare, Ours, Terse
+from bench.report import Report, Trial, Turn, here, table, write_into
+from bench.scenario import Figures, Wave, measure, measure_wave
 
 DOCS = Path(__file__).parents[2] / "docs"
 IDLE_SECONDS = 60.0
+TURNS = 5
 
 
 def main() -> int:
@@ -22,28 +25,45 @@ def main() -> int:
     parser.add_argument("--docs", type=Path, default=DOCS, help="where performance.md and performance.json are")
     options = parser.parse_args()
     load = os.getloadavg()[0]
-    pairs = tuple(compare(size, idle_seconds=options.idle) for size in options.sizes)
-    report = Report(machine=here(load), pairs=pairs)
+    trials = tuple(compare(size, idle_seconds=options.idle) for size in options.sizes)
+    report = Report(machine=here(load), trials=trials)
     (options.docs / "performance.json").write_text(report.model_dump_json(indent=2) + "\n")
     write_into(options.docs / "performance.md", table(report))
     print(f"\n{table(report)}\n\nwritten to {options.docs}/performance.md and performance.json")
     return 0
 
 
-def compare(size: int, *, idle_seconds: float) -> Pair:
-    """Both contenders at one size, one after the other."""
+def compare(size: int, *, idle_seconds: float) -> Trial:
+    """All contenders at one size, one after the other."""
     began = time.monotonic()
 
     def tell(text: str) -> None:
         print(f"  {time.monotonic() - began:6.1f} s  {text}", flush=True)
 
-    print(f"{size:,} objects", flush=True)
-    figures = {}
-    for kind in (Bare, Ours):
-        tell(f"{kind.name}: a fresh control plane and a pretend Novita")
+    @contextlib.contextmanager
+    def fresh(name: str) -> Iterator[Path]:
+        tell(f"{name}: a fresh control plane and a pretend Novita")
         with tempfile.TemporaryDirectory(prefix="novita-bench-") as folder:
-            figures[kind] = measure(kind, Path(folder), size, idle_seconds=idle_seconds, tell=tell)
-    return Pair(size=size, ours=figures[Ours], bare=figures[Bare])
+            yield Path(folder)
+
+    def wave(kind: type[Ours] | type[Bare]) -> Wave:
+        with fresh(kind.name) as folder:
+            return measure_wave(kind, folder, size, tell=tell)
+
+    def whole(kind: type[Ours] | type[Bare]) -> Figures:
+        with fresh(kind.name) as folder:
+            return measure(kind, folder, size, idle_seconds=idle_seconds, tell=tell)
+
+    print(f"{size:,} objects", flush=True)
+    turns = [Turn(terse=wave(Terse), bare=wave(Bare), ours=wave(Ours)) for _ in range(_turns(size) - 1)]
+    terse, bare, ours = wave(Terse), whole(Bare), whole(Ours)
+    turns.append(Turn(terse=terse, bare=bare.wave, ours=ours.wave))
+    return Trial(size=size, ours=ours, bare=bare, turns=tuple(turns))
+
+
+def _turns(size: int) -> int:
+    """What is short is done several times."""
+    return TURNS if size <= Ours.MANY else 1
 
 
 if __name__ == "__main__":

@@ -123,6 +123,7 @@ class Bare:
     """bench/bare.py under `kopf run`, with kopf's own defaults."""
 
     name = "bare kopf"
+    IS_TERSE = False
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
@@ -149,6 +150,7 @@ class Bare:
             "BENCH_DONE": _DONE,
             "BENCH_NOVITA": f"{self._ground.novita.url}{BASE}/",
             "BENCH_KEY": KEY,
+            "BENCH_TERSE": "yes" if self.IS_TERSE else "",
         }
         command = [sys.executable, "-m", "kopf", "run", "--standalone", "--all-namespaces", str(_BARE)]
         with self._log.open("wb") as output:
@@ -170,3 +172,10 @@ class Bare:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait()
+
+
+class Terse(Bare):
+    """The same, which says no more of an object than its machine's id and that it runs."""
+
+    name = "bare kopf, terse"
+    IS_TERSE = True

@@ -83,8 +83,7 @@ class Scene(NamedTuple):
 
 def measure(kind: type[Ours] | type[Bare], folder: Path, size: int, *, idle_seconds: float, tell: Tell) -> Figures:
     """One contender on fresh ground."""
-    with ground(folder, size) as place, crowd(place.plane.kubeconfig) as people:
-        scene = Scene(place, kind(place), people, size, tell)
+    with _scene(kind, folder, size, tell) as scene:
         with _running(scene, is_wave=True):
             scene.contender.wait_observed()
             empty = memory(scene.contender.pid).now
@@ -92,6 +91,19 @@ def measure(kind: type[Ours] | type[Bare], folder: Path, size: int, *, idle_seco
         with _running(scene, is_wave=False) as began:
             restart = _restart(scene, began, idle_seconds)
     return Figures(empty=empty, wave=wave, change=change, restart=restart)
+
+
+def measure_wave(kind: type[Ours] | type[Bare], folder: Path, size: int, *, tell: Tell) -> Wave:
+    """Of one contender, this alone."""
+    with _scene(kind, folder, size, tell) as scene, _running(scene, is_wave=True):
+        scene.contender.wait_observed()
+        return _wave(scene)
+
+
+@contextlib.contextmanager
+def _scene(kind: type[Ours] | type[Bare], folder: Path, size: int, tell: Tell) -> Iterator[Scene]:
+    with ground(folder, size) as place, crowd(place.plane.kubeconfig) as people:
+        yield Scene(place, kind(place), people, size, tell)
 
 
 @contextlib.contextmanager
