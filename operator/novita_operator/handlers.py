@@ -51,11 +51,21 @@ def registry(memory: Memory, queue: WorkQueue, put_aside: Callable[[Unreadable],
     def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
         informer_only(settings)
 
-    @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
+    def is_news(event: kopf.RawEvent, **_: Any) -> bool:
+        """Asked first, since a launch brings three echoes, and a handler's call costs kopf more than all of it here."""
+        return not is_echo(event, memory)
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers, when=is_news)
     async def on_event(event: kopf.RawEvent, **_: Any) -> None:
         observe(event, memory, queue, put_aside)
 
     return handlers
+
+
+def is_echo(event: Mapping[str, Any], memory: Memory) -> bool:
+    """Whether it tells nothing new, mostly of a write of ours."""
+    metadata = event["object"]["metadata"]
+    return event.get("type") not in {"ADDED", "DELETED"} and memory.knows(metadata["uid"], metadata["resourceVersion"])
 
 
 def observe(
@@ -67,7 +77,7 @@ def observe(
     if kind == "DELETED":
         memory.forget(uid)
         return
-    if kind != "ADDED" and memory.knows(uid, body["metadata"]["resourceVersion"]):
+    if is_echo(event, memory):
         return
     try:
         (memory.see_born if kind == "ADDED" else memory.remember)(GpuInstance.read(body))
