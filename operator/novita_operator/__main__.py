@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from novita_operator import logs
 from novita_operator.model.environ import SettingsError, describe
-from novita_operator.settings import Options, Settings
+from novita_operator.settings import Settings
 
 USAGE = 2
 """Exit code where a setting or an argument is wrong."""
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
         working = commands.add_parser(
             name, help=summary, epilog=_manual(), formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        working.set_defaults(command=command, leader_elect=False)
+        working.set_defaults(command=command)
         _add_options(working)
     commands.choices["run"].add_argument(
         "--leader-elect", action="store_true", help="act only while holding the Lease; for replicas"
@@ -78,7 +78,7 @@ def _manual() -> str:
 def _run(arguments: argparse.Namespace) -> int:
     from novita_operator import app  # noqa: PLC0415  kopf takes half a second
 
-    return _with_settings(arguments, app.run)
+    return _with_settings(arguments, partial(app.run, leader_elect=arguments.leader_elect))
 
 
 def _orphans(arguments: argparse.Namespace) -> int:
@@ -99,7 +99,7 @@ def _support_bundle(arguments: argparse.Namespace) -> int:
     return _with_settings(arguments, partial(commands.support_bundle, output=arguments.output))
 
 
-def _with_settings(arguments: argparse.Namespace, work: Callable[[Settings, Options], int]) -> int:
+def _with_settings(arguments: argparse.Namespace, work: Callable[[Settings], int]) -> int:
     try:
         settings = Settings.load(os.environ | _flags(arguments.namespaces))
     except SettingsError as error:
@@ -109,7 +109,7 @@ def _with_settings(arguments: argparse.Namespace, work: Callable[[Settings, Opti
     logs.configure(arguments.log_format, arguments.log_level, lambda: key.known)
     for warning in settings.warnings():
         logging.getLogger("novita_operator").warning(warning)
-    return work(settings, Options(settings.namespaces, arguments.leader_elect))
+    return work(settings)
 
 
 def _flags(namespaces: Sequence[str] | None) -> dict[str, str]:

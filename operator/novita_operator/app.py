@@ -44,7 +44,7 @@ from novita_operator.control.workqueue import WorkQueue
 from novita_operator.decision.situation import Policy
 from novita_operator.health import Dependency, Health
 from novita_operator.lifecycle import Life, Operator, Pace, heed_signals
-from novita_operator.settings import Options, OrphanPolicy, Settings
+from novita_operator.settings import OrphanPolicy, Settings
 
 VERSION = version("novita-gpu-operator")
 FAILED = 3
@@ -60,10 +60,10 @@ _TOKEN_LETTERS = string.ascii_lowercase + string.digits
 logger = logging.getLogger(__name__)
 
 
-def run(settings: Settings, options: Options) -> int:
+def run(settings: Settings, *, leader_elect: bool) -> int:
     """Run the operator until SIGTERM or SIGINT; returns the exit code, which is 1 if it had to give up by itself."""
     gc.set_threshold(_COLLECT_EVERY)
-    return asyncio.run(or_one_line(_run(settings, options)))
+    return asyncio.run(or_one_line(_run(settings, leader_elect=leader_elect)))
 
 
 async def or_one_line(command: Awaitable[int]) -> int:
@@ -75,7 +75,7 @@ async def or_one_line(command: Awaitable[int]) -> int:
         return FAILED
 
 
-async def _run(settings: Settings, options: Options) -> int:
+async def _run(settings: Settings, *, leader_elect: bool) -> int:
     stop = asyncio.Event()
     heed_signals(stop)
     async with contextlib.AsyncExitStack() as stack:
@@ -91,7 +91,7 @@ async def _run(settings: Settings, options: Options) -> int:
         ProcessCollector(registry=metrics.REGISTRY)
         clock = system_clock()
         cloud = await stack.enter_async_context(open_cloud(settings, clock))
-        parts = _assemble(settings, options, clock, cloud, connection, cluster)
+        parts = _assemble(settings, clock, cloud, connection, cluster, leader_elect=leader_elect)
         dependencies.update(_dependencies(parts))
         return await Life(parts, _pace(settings), health, stop).live()
 
@@ -110,10 +110,10 @@ async def _cluster_id(connection: Connection, stop: asyncio.Event) -> str:
 
 
 def _assemble(
-    settings: Settings, options: Options, clock: Clock, cloud: Novita, connection: Connection, cluster: str
+    settings: Settings, clock: Clock, cloud: Novita, connection: Connection, cluster: str, *, leader_elect: bool
 ) -> Operator:
     identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
-    elector = _elector(settings, connection, clock, identity) if options.leader_elect else None
+    elector = _elector(settings, connection, clock, identity) if leader_elect else None
 
     def may_act() -> bool:
         return elector is None or elector.is_leading()
@@ -140,7 +140,7 @@ def _assemble(
     )
     retained = Retained(connection, settings.namespace)
     hands = Hands(cloud, instances, retained, recorder, memory, launcher, setbacks, may_act=may_act)
-    sweep = sweep_of(settings, options, cloud, connection, cluster)
+    sweep = sweep_of(settings, cloud, connection, cluster)
     metrics.REGISTRY.register(Gauges(memory, catalogue, sweep, queue, may_act=may_act))
     return Operator(
         memory=memory,
@@ -150,12 +150,12 @@ def _assemble(
             memory, queue, cadence, catalogue, hands, instances, recorder, quarantine, may_act=may_act
         ),
         sweep=sweep,
-        audit=Audit(instances, memory, queue, quarantine, namespaces=options.namespaces),
+        audit=Audit(instances, memory, queue, quarantine, namespaces=settings.namespaces),
         recorder=recorder,
         quarantine=quarantine,
         pulse=Pulse(connection, returned=queue.retry_now),
         elector=elector,
-        namespaces=options.namespaces,
+        namespaces=settings.namespaces,
     )
 
 
@@ -184,9 +184,9 @@ def open_cloud(settings: Settings, clock: Clock) -> Novita:
     )
 
 
-def sweep_of(settings: Settings, options: Options, cloud: Novita, connection: Connection, cluster: str) -> Sweep:
+def sweep_of(settings: Settings, cloud: Novita, connection: Connection, cluster: str) -> Sweep:
     retained = Retained(connection, settings.namespace)
-    return Sweep(cloud, Instances(connection), retained, cluster_id=cluster, namespaces=options.namespaces)
+    return Sweep(cloud, Instances(connection), retained, cluster_id=cluster, namespaces=settings.namespaces)
 
 
 def _elector(settings: Settings, connection: Connection, clock: Clock, identity: str) -> Elector:

@@ -4,7 +4,6 @@ Read by `app.py` alone, which hands plain values down. `--help` and `docs/refere
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -36,14 +35,6 @@ class OrphanPolicy(StrEnum):
 
     REPORT = "Report"
     DELETE = "Delete"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says; no namespaces means all of them."""
-
-    namespaces: tuple[str, ...] = ()
-    leader_elect: bool = False
 
 
 def _read_key(text: str) -> SecretStr:

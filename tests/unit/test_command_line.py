@@ -7,7 +7,7 @@ from novita_operator import commands
 from novita_operator.__main__ import main
 from novita_operator.model.crd import crd_yaml
 from novita_operator.model.environ import describe
-from novita_operator.settings import Options, Settings
+from novita_operator.settings import Settings
 
 
 def test_version_is_that_of_the_installed_package(capsys: pytest.CaptureFixture[str]):
@@ -36,10 +36,10 @@ def test_a_wrong_setting_ends_the_command_with_code_two_and_a_clear_line(
 def watched(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, ...]]:
     """The namespaces with which a command is called, by its arguments."""
 
-    called: list[Options] = []
+    called: list[Settings] = []
 
-    def check(_: Settings, options: Options) -> int:
-        called.append(options)
+    def check(settings: Settings) -> int:
+        called.append(settings)
         return 0
 
     def look(*arguments: str) -> tuple[str, ...]:
