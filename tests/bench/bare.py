@@ -1,8 +1,8 @@
 """The baseline: the naive operator, as kopf's own tutorial writes one; run by `kopf run` with kopf's own defaults.
 
 It creates a machine and patches the status. It claims nothing, looks for no offer, and never checks what became of it.
-It leaves the same objects behind as the operator does, word for word: what a write costs the API server goes by the
-size of the object. With `BENCH_TERSE` it says only three words of each.
+It leaves objects behind that say the same as the operator's, since what a write costs the API server goes by the size
+of the object. With `BENCH_TERSE` it says only three words of each.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The two that are compared, each as a process of its own under the operator's rights: ours, and bare kopf."""
+"""Those that are compared, each as a process of its own under the operator's rights: ours, and bare kopf."""
 
 import os
 import re

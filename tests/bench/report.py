@@ -101,18 +101,18 @@ def _aims(trials: Sequence[Trial]) -> Iterator[str]:
         )
 
 
-def _kept(is_kept: bool | None) -> str:  # noqa: FBT001  what it says
-    return {True: "yes", False: "**no**", None: "no aim"}[is_kept]
+def _kept(is_kept: bool) -> str:  # noqa: FBT001  what it says
+    return "yes" if is_kept else "**no**"
 
 
-def _judged(trial: Trial) -> Iterator[tuple[str, str, bool | None]]:
-    """The aims of the design, what came out, and whether it is enough; None where nothing was aimed at."""
+def _judged(trial: Trial) -> Iterator[tuple[str, str, bool]]:
+    """The aims of the design, what came out, and whether it is enough."""
     wave, restart = trial.ours.wave, trial.ours.restart
     most = max(wave.peak, restart.peak) / _MEGA
     ratios = [turn.ours.seconds / turn.bare.seconds for turn in trial.turns]
     terse = [turn.ours.seconds / turn.terse.seconds for turn in trial.turns]
     yield "created → Running, at most 1.5 times bare kopf's", _spread(ratios), median(ratios) <= 1.5
-    yield "created → Running, if bare kopf says but three words of an object", _spread(terse), None
+    yield "… if bare kopf says but three words of an object", _spread(terse), median(terse) <= 1.5
     yield "PATCHes per object up to Running: 3", f"{wave.patches / trial.size:.2f}", wave.patches == 3 * trial.size
     yield "PATCHes at a restart and at rest: 0", f"{restart.patches}", restart.patches == 0
     yield "restart → all observed, under 10 s", f"{restart.seconds:.1f} s", restart.seconds < 10
@@ -120,9 +120,10 @@ def _judged(trial: Trial) -> Iterator[tuple[str, str, bool | None]]:
 
 
 def _spread(ratios: Sequence[float]) -> str:
-    """The median, and where there are several, the least and the most."""
-    between = f" ({min(ratios):.2f} to {max(ratios):.2f})" if len(ratios) > 1 else ""
-    return f"{median(ratios):.2f}{between}"
+    """The median, and between what it stands."""
+    if len(ratios) == 1:
+        return f"{ratios[0]:.2f} (one wave)"
+    return f"{median(ratios):.2f} (median of {len(ratios)}, {min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def _tables(trials: Iterable[Trial]) -> Iterator[str]:
@@ -166,7 +167,8 @@ def _rows(size: int) -> Iterator[_Row]:
 
 
 def _memory(f: Figures) -> str:
-    return " / ".join(_mb(held) for held in (f.empty, f.wave.resident, f.wave.peak, f.restart.resident))
+    peak = max(f.wave.peak, f.restart.peak)
+    return " / ".join(map(_mb, (f.empty, f.wave.resident, peak, f.restart.resident)))
 
 
 def _per_object(f: Figures, size: int) -> float:

@@ -1,4 +1,4 @@
-"""What is measured of one contender, from an empty cluster to a restart; the same for both."""
+"""What is measured of one contender, from an empty cluster to a restart; the same for each."""
 
 import contextlib
 import time

@@ -32,8 +32,8 @@ class Posts:
 
 
 @virtual_time
-async def test_while_work_waits_five_events_a_second_are_posted():
-    assert await seconds_for_forty(is_busy=True) == pytest.approx(8)
+async def test_while_work_waits_twenty_events_a_second_are_posted():
+    assert await seconds_for_forty(is_busy=True) == pytest.approx(2)
 
 
 @virtual_time

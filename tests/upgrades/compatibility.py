@@ -127,14 +127,14 @@ def _required(old: Schema, new: Schema) -> Iterator[str]:
 
 
 def _rules(old: Schema, new: Schema) -> Iterator[str]:
-    """A CEL rule cannot be compared with another: each that is new counts as stricter, whatever field it points at."""
+    """A CEL rule cannot be compared with another: each that is new counts as stricter, save one that fixes new fields."""
     before = old.get("x-kubernetes-validations", ())
     known = [_meaning(rule) for rule in before]
     fixed = set[str]().union(*map(_fixed_fields, before))
     fields = set(old.get("properties", {}).get("spec", {}).get("properties", {}))
     for rule in new.get("x-kubernetes-validations", ()):
         fixes = _fixed_fields(rule)
-        if _meaning(rule) not in known and not (fixes and fixes.isdisjoint(fields - fixed)):
+        if _meaning(rule) not in known and not (fields and fixes and fixes.isdisjoint(fields - fixed)):
             yield f"new rule: {rule.get('message', rule['rule'])}"
 
 

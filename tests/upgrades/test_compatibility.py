@@ -179,6 +179,11 @@ UNSAFE: list[tuple[str, Plant, str]] = [
         "v1alpha1: new rule: no",
     ),
     (
+        "the rule of the launch, where it sees no status",
+        lambda d: spec(d)["x-kubernetes-validations"].append(fixed_after_launch(("team",)) | {"message": "no"}),
+        "v1alpha1.spec: new rule: no",
+    ),
+    (
         "a rule for changes that looks at new objects too",
         lambda d: root(d)["x-kubernetes-validations"][0].update(optionalOldSelf=True, message="no"),
         "v1alpha1: new rule: no",

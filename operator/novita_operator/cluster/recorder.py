@@ -26,7 +26,7 @@ WAITING = 2000
 
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 2.0
-_STEP_ASIDE_SECONDS = 0.2
+_STEP_ASIDE_SECONDS = 0.05
 _LONGEST_INSTANCE = 128
 _LONGEST_NAME = 200
 _log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Recorder:
     ) -> None:
         """`instance` names this process (its pod); `now` is the wall clock, UTC.
 
-        While `is_busy`, something waits for the API server that matters more: then five Events a second at most.
+        While `is_busy`, something waits for the API server that matters more: then twenty Events a second at most.
         """
         self._connection = connection
         self._instance = instance[:_LONGEST_INSTANCE]

@@ -157,7 +157,7 @@ class Spec(Wire):
         json_schema_extra={
             "x-kubernetes-validations": [
                 {
-                    "rule": "has(self.image) || has(self.templateId)",
+                    "rule": "has(self.templateId) || has(self.image)",
                     "message": "the spec does not say what to run: set templateId or image (or both)",
                 },
                 {
