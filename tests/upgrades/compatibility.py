@@ -127,7 +127,7 @@ def _required(old: Schema, new: Schema) -> Iterator[str]:
 
 
 def _rules(old: Schema, new: Schema) -> Iterator[str]:
-    """A CEL rule cannot be compared with another: each that is new counts as stricter, save one that fixes new fields."""
+    """A CEL rule cannot be compared with another: each new one counts as stricter, save one that fixes new fields."""
     before = old.get("x-kubernetes-validations", ())
     known = [_meaning(rule) for rule in before]
     fixed = set[str]().union(*map(_fixed_fields, before))
