@@ -27,12 +27,19 @@ def not_shown_yet(again: float) -> Decision:
     ("s", "expected"),
     [
         pytest.param(
-            situation(LAUNCHED, trace_seen=BOOT - 9.5),
-            not_shown_yet(60.5),
+            situation(LAUNCHED, trace_seen=BOOT - 10.5),
+            not_shown_yet(59.5),
             id="a list may lag behind a launch, silently",
         ),
         pytest.param(
-            situation(LAUNCHED, trace_seen=BOOT - 10), vanished(Rest(), again=60.0), id="after the list lag it is said"
+            situation(LAUNCHED, trace_seen=BOOT - 40, fleet=fleet(begun=BOOT - 31)),
+            not_shown_yet(30.0),
+            id="time alone tells nothing: it takes a list",
+        ),
+        pytest.param(
+            situation(LAUNCHED, trace_seen=BOOT - 11),
+            vanished(Rest(), again=59.0),
+            id="a list begun after the list lag says it",
         ),
         pytest.param(
             situation(LAUNCHED, trace_seen=BOOT - 70.5),

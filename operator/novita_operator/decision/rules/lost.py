@@ -12,8 +12,7 @@ def lost(s: Situation) -> Decision | None:
         return None
     if is_absent(s, s.trace):
         return None
-    just_launched = s.boot < s.trace_seen + s.policy.list_lag
-    if just_launched:
+    if s.fleet is None or s.fleet.begun < s.trace_seen + s.policy.list_lag:  # a later list may show it
         return find_out(
             s, s.trace, Reason.STARTING, "The machine was launched; Novita's list does not show it yet.", quiet=True
         )
