@@ -145,7 +145,7 @@ class Settings(BaseModel):
         "that is gone and whose backup is restored here. Empty: the UID of the namespace kube-system.",
     )
     workers: int = Field(
-        32, alias="NOVITA_OPERATOR_WORKERS", ge=1, le=512, description="How many resources are looked at side by side."
+        16, alias="NOVITA_OPERATOR_WORKERS", ge=1, le=512, description="How many resources are looked at side by side."
     )
     catalogue_ttl: Seconds = Field(
         300,

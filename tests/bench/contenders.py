@@ -59,6 +59,7 @@ class Ours:
     ALWAYS: Mapping[str, str] = {
         **dict.fromkeys(BRISK, ""),
         "NOVITA_OPERATOR_API_CALLS_PER_MINUTE": "100000",
+        "NOVITA_OPERATOR_WORKERS": "32",
         "NOVITA_OPERATOR_NAMESPACE": HOME,
     }
 

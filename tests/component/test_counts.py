@@ -31,8 +31,12 @@ SETTINGS = {
     "INSTANCE_POLL_INTERVAL": "3",
     "NOVITA_OPERATOR_ORPHAN_INTERVAL": "1h",
     "NOVITA_OPERATOR_CATALOGUE_TTL": "1h",
+    "NOVITA_OPERATOR_WORKERS": "4",
 }
-"""Patient enough that on a busy machine no call is given up and no list is too old."""
+"""Patient enough that on a busy machine no call is given up and no list is too old.
+
+So few side by side that of a fifth that is lost no five come back in a row, which would open the breaker.
+"""
 KINDS = ("claim", "status", "release")
 BY_NAME = "list by name"
 TRIES = 3
