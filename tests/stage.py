@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import httpx2
 import yaml
 
+import warm
 from controlplane.plane import ControlPlane
 from leaks import FED
 from novita_operator.cluster.rights import manifests
@@ -112,13 +113,32 @@ def _feed(environment: Mapping[str, str]) -> None:
         FED.feed("the operator's token", user["user"]["token"])
 
 
+def _start_cold(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "novita_operator", *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
 class OperatorProcess:
     """One operator; its log is a file of JSON lines."""
 
-    def __init__(self, log: Path, kubeconfig: Path, novita: str, settings: Mapping[str, str], *arguments: str) -> None:
-        """Start it: `novita` is the simulator's URL, `settings` go over the brisk ones."""
+    def __init__(
+        self,
+        log: Path,
+        kubeconfig: Path,
+        novita: str,
+        settings: Mapping[str, str],
+        *arguments: str,
+        is_warm: bool = False,
+    ) -> None:
+        """Start it: `novita` is the simulator's URL, `settings` go over the brisk ones. A warm start: see `warm`."""
         self.log = log
-        self.again = partial(OperatorProcess, log, kubeconfig, novita, settings, *arguments)
+        self.again = partial(OperatorProcess, log, kubeconfig, novita, settings, *arguments, is_warm=is_warm)
         """Starts another as this one was started."""
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("NOVITA")},
@@ -133,14 +153,9 @@ class OperatorProcess:
         _feed(environment)
         self.pages: dict[str, str] = {}
         self._begin = log.stat().st_size if log.exists() else 0
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "novita_operator", "run", *arguments],
-                env={name: value for name, value in environment.items() if value},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        start = warm.start if is_warm else _start_cold
+        given = {name: value for name, value in environment.items() if value}
+        self.process = start(["run", *arguments], given, log)
 
     @property
     def lines(self) -> str:

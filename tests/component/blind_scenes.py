@@ -187,7 +187,7 @@ def scene(plane: ControlPlane, name: str, folder: Path) -> Iterator[Scene]:
         kubeconfig = install_account(plane, home)
         settings = {"NOVITA_OPERATOR_NAMESPACE": home, **SETTINGS}
         log = folder / f"{namespace}.log"
-        process = OperatorProcess(log, kubeconfig, entrance.url, settings, "--namespace", namespace)
+        process = OperatorProcess(log, kubeconfig, entrance.url, settings, "--namespace", namespace, is_warm=True)
         made = Scene(name, OUTAGES[name], cluster, novita, entrance, process, here, frozenset((retained, *spared)))
         stack.callback(made.kill)
         yield made

@@ -66,7 +66,8 @@ def start_operator(
     def start(*arguments: str, **settings: str) -> OperatorProcess:
         own = {"NOVITA_OPERATOR_NAMESPACE": home, **settings}
         log = tmp_path / f"operator-{next(numbers)}.log"
-        process = OperatorProcess(log, kubeconfig, novita.url, own, "--namespace", cluster.namespace, *arguments)
+        arguments = ("--namespace", cluster.namespace, *arguments)
+        process = OperatorProcess(log, kubeconfig, novita.url, own, *arguments, is_warm=True)
         started.append(process)
         return process.wait_ready()
 

@@ -61,7 +61,8 @@ class World:
         log = self.folder / f"operator-{len(self.operators) + 1}.log"
         own = {"NOVITA_OPERATOR_NAMESPACE": self.home, **settings}
         arguments = ("--namespace", self.cluster.namespace, *arguments)
-        process = OperatorProcess(log, self.folder / "kubeconfig", self.novita.url, own, *arguments)
+        kubeconfig, is_warm = self.folder / "kubeconfig", "LD_PRELOAD" not in settings
+        process = OperatorProcess(log, kubeconfig, self.novita.url, own, *arguments, is_warm=is_warm)
         self.operators.append(process)
         return process
 
