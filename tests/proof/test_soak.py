@@ -2,6 +2,8 @@
 
 import random
 from collections.abc import Iterator
+from copy import deepcopy
+from typing import NamedTuple
 
 import httpx2
 import pytest
@@ -12,7 +14,8 @@ from novita_simulator.client import Simulator
 from novita_simulator.views import MachineView
 from proof import script
 from proof.play import Play, played
-from proof.told import Resource, owner
+from proof.report import Report
+from proof.told import Resource, Scene, owner
 from proof.verdict import doubles, findings
 from proof.world import theatre
 from stage import KEY, PATIENCE, eventually
@@ -22,19 +25,37 @@ pytestmark = pytest.mark.server
 MOST_SECONDS = 6.0
 
 
+class Soaked(NamedTuple):
+    """A play after a short soak and a disaster, and what was found of them before any test laid a hand on it."""
+
+    play: Play
+    report: Report
+    lost: str
+    of_disaster: list[str]
+    after_disaster: Scene
+
+
 @pytest.fixture(scope="module")
-def play(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
-    """One operator and two resting objects after a short soak, which must have been clean."""
+def soaked(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Soaked]:
+    """One operator and some objects; `lost` is the uid that one of them had before the disaster."""
     stage = theatre(plane, tmp_path_factory.mktemp("soak"), home="home-of-soak")
     with played(stage, seed="test-1", objects=8, tell=print) as play:
         play.cycle(has_outages=False, most=MOST_SECONDS)
-        yield play
+        report = deepcopy(play.report())
+        play.world.cluster.apply("restored")
+        play.world.cluster.wait("restored", "Ready")
+        (lost,) = (each["metadata"]["uid"] for each in play.users.objects() if each["metadata"]["name"] == "restored")
+        found, scene = play.disaster(random.Random(0), most=99), play.referee.scene()
+        play.world.cluster.apply("resting")
+        yield Soaked(play, report, lost, found, scene)
 
 
-@pytest.fixture(scope="module")
-def still(play: Play) -> Play:
-    """The same, with a running machine, and nobody who would mend what a test breaks."""
-    play.world.cluster.apply("resting", image="docker.io/acme/worker:1.9")
+@pytest.fixture
+def still(soaked: Soaked) -> Play:
+    """All is at rest again, whatever the test before has broken, and now nobody is there who would mend it."""
+    play = soaked.play
+    play.players.change("one", gently=True)
+    play.players.keep()
     eventually(lambda: not findings(play.referee.scene()) and machine_of(play), "it rests", PATIENCE)
     assert play.players.end() == []
     return play
@@ -45,20 +66,15 @@ def test_a_seed_repeats_the_play() -> None:
     assert script.act("a", 3, on) == script.act("a", 3, on) != script.act("b", 3, on)
 
 
-def test_a_short_soak_is_clean(play: Play) -> None:
-    report = play.report()
-    assert report.findings == []
-    assert report.counts["machines created"] > 0
+def test_a_short_soak_is_clean(soaked: Soaked) -> None:
+    assert soaked.report.findings == []
+    assert soaked.report.counts["machines created"] > 0
 
 
-def test_a_restored_object_has_the_machine_of_its_earlier_life_and_no_other(play: Play) -> None:
-    play.world.cluster.apply("restored")
-    play.world.cluster.wait("restored", "Ready")
-    (lost,) = (each["metadata"]["uid"] for each in play.users.objects() if each["metadata"]["name"] == "restored")
-    assert play.disaster(random.Random(0), most=99) == []
-    scene = play.referee.scene()
-    assert lost in scene.heirs
-    assert [lie for lie in findings(scene._replace(heirs={})) if "left behind" in lie]
+def test_a_restored_object_has_the_machine_of_its_earlier_life_and_no_other(soaked: Soaked) -> None:
+    assert soaked.of_disaster == []
+    assert soaked.lost in soaked.after_disaster.heirs
+    assert [lie for lie in findings(soaked.after_disaster._replace(heirs={})) if "left behind" in lie]
 
 
 def test_rest_is_no_finding(still: Play) -> None:
