@@ -29,9 +29,9 @@ up: plane ## the same, left running for you to play with
 
 .PHONY: test
 test: plane tools ## every test, and full branch coverage of the decisions
-	$(BIN)/coverage run -m pytest tests/unit tests/properties
+	$(BIN)/coverage run -m pytest tests/unit/decision
 	$(BIN)/coverage report
-	$(BIN)/pytest tests --ignore=tests/unit --ignore=tests/properties --numprocesses=2 --dist=worksteal
+	$(BIN)/pytest tests --ignore=tests/unit/decision --numprocesses=2 --dist=worksteal
 
 .PHONY: test-fast
 test-fast: $(READY) ## the tests that need no API server and no other tool
