@@ -1,3 +1,4 @@
+import gc
 import logging
 from collections.abc import Generator
 from typing import Any
@@ -8,6 +9,8 @@ from hypothesis import settings
 from controlplane.fixtures import namespace, plane
 from leaks import FED, told_by
 
+gc.freeze()
+gc.set_threshold(20_000)  # what runs by the thousand would spend a tenth of its time on looking for cycles
 settings.register_profile("whole", deadline=None)  # a busy machine is no finding
 settings.register_profile("fast", max_examples=10, deadline=None)
 settings.load_profile("whole")

@@ -45,7 +45,8 @@ class Pod:
         command, *arguments = [_expanded(argument, given) for argument in self._container["args"]]
         assert command == "run"
         nothing = dict.fromkeys([*BRISK, "NOVITA_API_KEY", "NOVITA_API_BASE_URL"], "")
-        return OperatorProcess(self._folder / log, self._kubeconfig(), "", {**nothing, **given}, *arguments)
+        log_file, settings = self._folder / log, {**nothing, **given}
+        return OperatorProcess(log_file, self._kubeconfig(), "", settings, *arguments, is_warm=True)
 
     def execute(self, *command: str) -> subprocess.CompletedProcess[bytes]:
         """`novita-operator COMMAND` as `kubectl exec` runs it: the container's environment, none of its arguments."""

@@ -2,7 +2,7 @@
 
 Imports take a second of CPU at every start, more than all that an operator of most tests has to do. To a test and to
 the system it is a process like any other: with an environment, a pid and an end of its own. Started cold are those of
-the demo, the bench and the chart, and one whose environment speaks to the loader before Python begins.
+the demo and the bench, and one whose environment speaks to the loader before Python begins.
 """
 
 import atexit
