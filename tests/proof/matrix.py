@@ -234,7 +234,7 @@ ANSWERED_BY_NOBODY = (
     "delete applied, not answered",
 )
 IDLE = frozenset(product(ANSWERED_BY_NOBODY, ("lost answer", "5xx after")))
-"""Points and faults that do not meet: the answer is lost already, and no other call follows."""
+"""Points and faults that do not meet under a kill: the answer is lost already, and nobody is left who tries again."""
 
 
 class Blow(StrEnum):
@@ -345,9 +345,12 @@ def recover(first: OperatorProcess, blow: Blow, *, is_elected: bool) -> bool:
 
 
 def idleness(w: World, cell: Cell) -> Iterable[str]:
-    """A cell in which the fault never came into play shows nothing."""
-    if FAULTS[cell.fault].is_met(w) == ((cell.point, cell.fault) in IDLE):
-        yield f"{cell.fault}: whether it came into play is not what `IDLE` says"
+    """A cell in which the fault never came into play shows nothing; who lives on may try again, and so meet it."""
+    is_met, is_idle = FAULTS[cell.fault].is_met(w), (cell.point, cell.fault) in IDLE
+    if not is_met and not is_idle:
+        yield f"{cell.fault}: never came into play"
+    if is_met and is_idle and cell.blow is Blow.KILLED:
+        yield f"{cell.fault}: came into play, and `IDLE` says that it does not"
 
 
 def prepare(w: World, point: Point) -> None:
