@@ -1,5 +1,6 @@
 import gc
 import logging
+import signal
 from collections.abc import Generator
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import settings
 from controlplane.fixtures import namespace, plane
 from leaks import FED, told_by
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has background jobs ignore it, and they hand that on
 gc.freeze()
 gc.set_threshold(20_000)  # what runs by the thousand would spend a tenth of its time on looking for cycles
 settings.register_profile("whole", deadline=None)  # a busy machine is no finding
