@@ -1,8 +1,8 @@
 """Operators from a warm process: each is forked from one that has imported the operator, and has done nothing else.
 
 Imports take a second of CPU at every start, more than all that an operator of most tests has to do. To a test and to
-the system it is a process like any other: with an environment, a pid and an end of its own. Started cold are those of
-the demo and the bench, and one whose environment speaks to the loader before Python begins.
+the system it is a process like any other: with an environment, a pid and an end of its own. Cold is the default, as
+for the demo and the bench; cold must be one whose environment speaks to the loader before Python begins.
 """
 
 import atexit
