@@ -13,6 +13,7 @@ from novita_operator.cloud.errors import NotSent, Unknown
 from novita_operator.cloud.transport import Ask, Transport
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+LAST = b"HTTP/1.1 200 Enough\r\nContent-Length: 2\r\n\r\n{}"
 DEADLINE = 10
 
 
@@ -31,7 +32,10 @@ class Wire:
 
 @asynccontextmanager
 async def listening(*replies: bytes | None) -> AsyncIterator[Wire]:
-    """A server that answers the n-th request with the n-th reply; None cuts the connection, at the end it is silent."""
+    """A server that answers the n-th request with the n-th reply; at the end it is silent.
+
+    None cuts the connection, LAST closes it behind itself.
+    """
     wire, left = Wire(), list(replies)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -44,6 +48,8 @@ async def listening(*replies: bytes | None) -> AsyncIterator[Wire]:
             if (reply := left.pop(0)) is None:
                 break
             writer.write(reply)
+            if reply is LAST:
+                break
         writer.close()
         await writer.wait_closed()
 
@@ -122,13 +128,28 @@ async def test_a_request_says_who_we_are_and_goes_out_once():
     assert b"authorization: bearer sk_key\r\n" in request.lower()
 
 
-async def test_every_write_has_a_connection_of_its_own_and_reads_share_one():
+async def test_requests_that_follow_each_other_share_a_connection_but_reads_none_with_writes():
     async with listening(OK, OK, OK, OK) as wire, connected(wire.url) as line:
+        for ask in (WRITE, WRITE, READ, READ):
+            await exchange(line, ask, open_fence)
+        assert [request.count(b"HTTP/1.1") for request in wire.received] == [2, 2]
+
+
+async def test_a_write_goes_over_no_connection_that_was_idle(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(transport, "_WRITE_AGAIN_WITHIN", 0.05)
+    async with listening(OK, OK, OK, OK) as wire, connected(wire.url) as line:
+        for ask in (WRITE, READ, WRITE, READ):
+            await exchange(line, ask, open_fence)
+            await asyncio.sleep(0.1)
+        assert [request.count(b"HTTP/1.1") for request in wire.received] == [1, 2, 1]
+
+
+async def test_a_write_goes_over_no_connection_that_the_other_end_has_closed():
+    async with listening(LAST, OK) as wire, connected(wire.url) as line:
         await exchange(line, WRITE, open_fence)
+        await wire.handlers[0]
         await exchange(line, WRITE, open_fence)
-        await exchange(line, READ, open_fence)
-        await exchange(line, READ, open_fence)
-        assert [request.count(b"HTTP/1.1") for request in wire.received] == [1, 1, 2]
+        assert [request.count(b"HTTP/1.1") for request in wire.received] == [1, 1]
 
 
 async def test_a_request_whose_connection_is_cut_is_unknown_and_not_sent_again():

@@ -1,6 +1,7 @@
 """Events step aside while work waits, and warnings are dropped last; in virtual time."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,18 +33,25 @@ class Posts:
 
 
 @virtual_time
-async def test_while_work_waits_twenty_events_a_second_are_posted():
-    assert await seconds_for_forty(is_busy=True) == pytest.approx(2)
+async def test_while_work_waits_ten_seconds_pass_and_then_twenty_events_a_second_are_posted():
+    assert await seconds_for_forty(is_busy=lambda: True) == pytest.approx(10 + 2)
+
+
+@virtual_time
+async def test_events_of_a_short_burst_are_posted_as_soon_as_it_is_over():
+    clock = asyncio.get_running_loop()
+    over = clock.time() + 3
+    assert await seconds_for_forty(is_busy=lambda: clock.time() < over) == pytest.approx(3, abs=0.06)
 
 
 @virtual_time
 async def test_while_no_work_waits_events_are_posted_at_once():
-    assert await seconds_for_forty(is_busy=False) == 0
+    assert await seconds_for_forty(is_busy=lambda: False) == 0
 
 
-async def seconds_for_forty(*, is_busy: bool) -> float:
+async def seconds_for_forty(*, is_busy: Callable[[], bool]) -> float:
     posts, began = Posts(), asyncio.get_running_loop().time()
-    recorder = Recorder(cast("Connection", posts), instance="pod-1", now=lambda: NOW, is_busy=lambda: is_busy)
+    recorder = Recorder(cast("Connection", posts), instance="pod-1", now=lambda: NOW, is_busy=is_busy)
     for number in range(40):
         recorder.emit(replace(NOTICE, subject=Subject("default", str(number), str(number))))
     task = asyncio.create_task(recorder.run())

@@ -20,6 +20,8 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 LARGEST_ANSWER = 64 * 1024 * 1024
 _CONNECTIONS = 100
+_READ_AGAIN_WITHIN, _WRITE_AGAIN_WITHIN = 5.0, 1.0
+"""Seconds that a connection may have been idle. One that is dead without our knowing would leave a write unknown."""
 _LONGEST_HEEDED = 900.0
 """Seconds; a `Retry-After` beyond it is taken for a slip: it would switch the operator off."""
 _AS_IT_IS_WRITTEN = "http11.send_request_headers.started"
@@ -46,9 +48,8 @@ class Transport:
     """The connections to one base URL."""
 
     def __init__(self, *, base_url: str, user_agent: str) -> None:
-        self._reads = _client(base_url, user_agent, keep=_CONNECTIONS)
-        # A connection that was left open may be dead without our knowing, and then a write's outcome is unknown.
-        self._writes = _client(base_url, user_agent, keep=0)
+        self._reads = _client(base_url, user_agent, again_within=_READ_AGAIN_WITHIN)
+        self._writes = _client(base_url, user_agent, again_within=_WRITE_AGAIN_WITHIN)
 
     async def exchange(self, ask: Ask, *, key: str, fence: Fence, seconds: float) -> Answer:
         """Send one request and read its answer, all within so many seconds.
@@ -128,13 +129,13 @@ class _FencePost:
         return NotSent(f"no connection to Novita ({type(error).__name__}{detail})", outage=True)
 
 
-def _client(base_url: str, user_agent: str, *, keep: int) -> httpx2.AsyncClient:
+def _client(base_url: str, user_agent: str, *, again_within: float) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
         base_url=base_url,
         # Documented as required even where there is no content (API reference 1.1).
         headers={"User-Agent": user_agent, "Accept": "application/json", "Content-Type": "application/json"},
         timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
-        limits=httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=keep),
+        limits=httpx2.Limits(max_connections=_CONNECTIONS, keepalive_expiry=again_within),
         http2=False,
         follow_redirects=False,
         trust_env=False,

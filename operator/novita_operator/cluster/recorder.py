@@ -27,6 +27,9 @@ WAITING = 2000
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 2.0
 _STEP_ASIDE_SECONDS = 0.05
+_LONGEST_BURST = 200
+"""Steps aside: ten seconds."""
+
 _LONGEST_INSTANCE = 128
 _LONGEST_NAME = 200
 _log = logging.getLogger(__name__)
@@ -45,7 +48,8 @@ class Recorder:
     ) -> None:
         """`instance` names this process (its pod); `now` is the wall clock, UTC.
 
-        While `is_busy`, something waits for the API server that matters more: then twenty Events a second at most.
+        While `is_busy`, something waits for the API server that matters more: then none for ten seconds, as most bursts
+        are over by then, and twenty Events a second after that.
         """
         self._connection = connection
         self._instance = instance[:_LONGEST_INSTANCE]
@@ -72,6 +76,7 @@ class Recorder:
         """Post what was emitted, one at a time, until cancelled."""
         while True:
             await self._awake.wait()
+            await self._let_a_burst_pass()
             while self._waiting:
                 if self._is_busy():
                     await asyncio.sleep(_STEP_ASIDE_SECONDS)
@@ -79,6 +84,12 @@ class Recorder:
                 await self._post(series)
             self._awake.clear()
             self._idle.set()
+
+    async def _let_a_burst_pass(self) -> None:
+        for _ in range(_LONGEST_BURST):
+            if not self._is_busy():
+                return
+            await asyncio.sleep(_STEP_ASIDE_SECONDS)
 
     async def flush(self, seconds: float) -> None:
         """Wait until everything is posted, for so long at most; `run` must still be running."""
