@@ -20,6 +20,8 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 LARGEST_ANSWER = 64 * 1024 * 1024
 _CONNECTIONS = 100
+_IDLE_CONNECTIONS = 4
+"""Each one is asked at each request whether it still lives."""
 _READ_AGAIN_WITHIN, _WRITE_AGAIN_WITHIN = 5.0, 1.0
 """Seconds that a connection may have been idle. One that is dead without our knowing would leave a write unknown."""
 _LONGEST_HEEDED = 900.0
@@ -135,7 +137,9 @@ def _client(base_url: str, user_agent: str, *, again_within: float) -> httpx2.As
         # Documented as required even where there is no content (API reference 1.1).
         headers={"User-Agent": user_agent, "Accept": "application/json", "Content-Type": "application/json"},
         timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
-        limits=httpx2.Limits(max_connections=_CONNECTIONS, keepalive_expiry=again_within),
+        limits=httpx2.Limits(
+            max_connections=_CONNECTIONS, max_keepalive_connections=_IDLE_CONNECTIONS, keepalive_expiry=again_within
+        ),
         http2=False,
         follow_redirects=False,
         trust_env=False,
