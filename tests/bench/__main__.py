@@ -15,7 +15,7 @@ from bench.scenario import Figures, Wave, measure, measure_wave
 
 DOCS = Path(__file__).parents[2] / "docs"
 IDLE_SECONDS = 60.0
-TURNS = 5
+TURNS = 9
 SHORT = 2000
 """Waves of so many objects are short enough to be taken several times."""
 
