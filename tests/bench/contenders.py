@@ -54,7 +54,7 @@ class Ours:
 
     name = "operator"
     WAVE: Mapping[str, str] = {"INSTANCE_POLL_INTERVAL": "6"}
-    """So that the pretend cloud's news come at its own speed; a list of many would be too old before it is whole."""
+    """So that the pretend cloud's news come soon; a list of many would be too old before it is whole."""
     MANY = 2000
     ALWAYS: Mapping[str, str] = {
         **dict.fromkeys(BRISK, ""),

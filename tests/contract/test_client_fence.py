@@ -84,15 +84,25 @@ def open_fence() -> None:
     """Lets everything through."""
 
 
-async def test_a_fence_that_raises_holds_back_every_byte_though_the_connection_stands():
-    def closed_fence() -> None:
-        raise NotSent("the claim is too old")
+def closed_fence() -> None:
+    raise NotSent("the claim is too old")
 
+
+async def test_a_fence_that_raises_holds_back_every_byte_though_the_connection_stands():
     async with listening(OK) as wire, connected(wire.url) as line:
         with pytest.raises(NotSent, match="the claim is too old"):
             await exchange(line, WRITE, closed_fence)
         await wire.all_closed()
         assert wire.received == [b""]
+
+
+async def test_a_fence_that_raises_holds_back_every_byte_though_another_write_went_over_the_connection():
+    async with listening(OK, OK) as wire, connected(wire.url) as line:
+        await exchange(line, WRITE, open_fence)
+        with pytest.raises(NotSent, match="the claim is too old"):
+            await exchange(line, WRITE, closed_fence)
+        await wire.all_closed()
+        assert [request.count(b"HTTP/1.1") for request in wire.received] == [1]
 
 
 async def test_a_fence_is_asked_once_and_after_the_connection_stands():
@@ -135,12 +145,11 @@ async def test_requests_that_follow_each_other_share_a_connection_but_reads_none
         assert [request.count(b"HTTP/1.1") for request in wire.received] == [2, 2]
 
 
-async def test_a_write_goes_over_no_connection_that_was_idle(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(transport, "_WRITE_AGAIN_WITHIN", 0.05)
+async def test_a_write_goes_over_no_connection_that_was_idle_for_too_long(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(transport, "_WRITE_AGAIN_WITHIN", 0.0)
     async with listening(OK, OK, OK, OK) as wire, connected(wire.url) as line:
         for ask in (WRITE, READ, WRITE, READ):
             await exchange(line, ask, open_fence)
-            await asyncio.sleep(0.1)
         assert [request.count(b"HTTP/1.1") for request in wire.received] == [1, 2, 1]
 
 
@@ -159,11 +168,12 @@ async def test_a_request_whose_connection_is_cut_is_unknown_and_not_sent_again()
         assert len(wire.received) == 1
 
 
-async def test_a_read_on_a_connection_that_died_meanwhile_is_not_sent_again_below_the_retries():
+@pytest.mark.parametrize("ask", [READ, WRITE], ids=["read", "write"])
+async def test_a_request_on_a_connection_that_died_meanwhile_is_unknown_and_not_sent_again(ask: Ask):
     async with listening(OK, None, OK) as wire, connected(wire.url) as line:
-        await exchange(line, READ, open_fence)
+        await exchange(line, ask, open_fence)
         with pytest.raises(Unknown):
-            await exchange(line, READ, open_fence)
+            await exchange(line, ask, open_fence)
         assert [request.count(b"HTTP/1.1") for request in wire.received] == [2]
 
 

@@ -27,9 +27,7 @@ WAITING = 2000
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 2.0
 _STEP_ASIDE_SECONDS = 0.05
-_LONGEST_BURST = 200
-"""Steps aside: ten seconds."""
-
+_STEPS_IN_A_BURST = round(10 / _STEP_ASIDE_SECONDS)
 _LONGEST_INSTANCE = 128
 _LONGEST_NAME = 200
 _log = logging.getLogger(__name__)
@@ -86,7 +84,7 @@ class Recorder:
             self._idle.set()
 
     async def _let_a_burst_pass(self) -> None:
-        for _ in range(_LONGEST_BURST):
+        for _ in range(_STEPS_IN_A_BURST):
             if not self._is_busy():
                 return
             await asyncio.sleep(_STEP_ASIDE_SECONDS)
