@@ -53,7 +53,7 @@ class Ours:
     """The operator, with its own defaults but for the settings below."""
 
     name = "operator"
-    WAVE: Mapping[str, str] = {"INSTANCE_POLL_INTERVAL": "6"}
+    WAVE: Mapping[str, str] = {"INSTANCE_POLL_INTERVAL": "9"}
     """So that the pretend cloud's news come soon; a list of many would be too old before it is whole."""
     MANY = 2000
     ALWAYS: Mapping[str, str] = {

@@ -20,42 +20,48 @@ NOTICE = Notice(Subject("default", "trainer", "uid"), NoticeType.NORMAL, "Launch
 
 
 class Posts:
-    """An API server that takes every Event at once."""
+    """An API server that takes so many seconds for an Event."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
         self.count = 0
         self.names: set[str] = set()
 
     async def create(self, _path: str, body: dict[str, Any], *, write: str) -> None:
         assert write == "event"
+        await asyncio.sleep(self.seconds)
         self.count += 1
         self.names.add(body["regarding"]["name"])
 
 
+@pytest.mark.parametrize(("of_a_post", "of_the_pause"), [(0.01, 0.1), (0.05, 0.5), (0.2, 1.0)])
 @virtual_time
-async def test_while_work_waits_ten_seconds_pass_and_then_twenty_events_a_second_are_posted():
-    assert await seconds_for_forty(is_busy=lambda: True) == pytest.approx(10 + 2)
+async def test_while_work_waits_ten_seconds_pass_and_then_pauses_are_ten_times_as_long_as_posts(
+    of_a_post: float, of_the_pause: float
+):
+    seconds = await seconds_for_forty(of_a_post, is_busy=lambda: True)
+    assert seconds == pytest.approx(10 + 40 * (of_a_post + of_the_pause), abs=2)
 
 
 @virtual_time
 async def test_events_of_a_short_burst_are_posted_as_soon_as_it_is_over():
     clock = asyncio.get_running_loop()
     over = clock.time() + 3
-    assert await seconds_for_forty(is_busy=lambda: clock.time() < over) == pytest.approx(3, abs=0.06)
+    assert await seconds_for_forty(0, is_busy=lambda: clock.time() < over) == pytest.approx(3, abs=0.06)
 
 
 @virtual_time
 async def test_while_no_work_waits_events_are_posted_at_once():
-    assert await seconds_for_forty(is_busy=lambda: False) == 0
+    assert await seconds_for_forty(0.05, is_busy=lambda: False) == pytest.approx(2)
 
 
-async def seconds_for_forty(*, is_busy: Callable[[], bool]) -> float:
-    posts, began = Posts(), asyncio.get_running_loop().time()
+async def seconds_for_forty(of_a_post: float, *, is_busy: Callable[[], bool]) -> float:
+    posts, began = Posts(of_a_post), asyncio.get_running_loop().time()
     recorder = Recorder(cast("Connection", posts), instance="pod-1", now=lambda: NOW, is_busy=is_busy)
     for number in range(40):
         recorder.emit(replace(NOTICE, subject=Subject("default", str(number), str(number))))
     task = asyncio.create_task(recorder.run())
-    await recorder.flush(60)
+    await recorder.flush(100)
     assert posts.count == 40
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -9,6 +9,7 @@ Caveat: an Event is a courtesy. Nothing may depend on it.
 import asyncio
 import contextlib
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,8 +27,10 @@ WAITING = 2000
 
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 2.0
-_STEP_ASIDE_SECONDS = 0.05
-_STEPS_IN_A_BURST = round(10 / _STEP_ASIDE_SECONDS)
+_BURST_SECONDS = 10.0
+_ASIDE_PER_POST = 10
+_LONGEST_ASIDE_SECONDS = 1.0
+_TICK_SECONDS = 0.05
 _LONGEST_INSTANCE = 128
 _LONGEST_NAME = 200
 _log = logging.getLogger(__name__)
@@ -47,7 +50,7 @@ class Recorder:
         """`instance` names this process (its pod); `now` is the wall clock, UTC.
 
         While `is_busy`, something waits for the API server that matters more: then none for ten seconds, as most bursts
-        are over by then, and twenty Events a second after that.
+        are over by then, and after each post a pause ten times as long as it took.
         """
         self._connection = connection
         self._instance = instance[:_LONGEST_INSTANCE]
@@ -72,22 +75,24 @@ class Recorder:
 
     async def run(self) -> None:
         """Post what was emitted, one at a time, until cancelled."""
+        clock = asyncio.get_running_loop().time
         while True:
             await self._awake.wait()
-            await self._let_a_burst_pass()
+            await self._step_aside(_BURST_SECONDS)
             while self._waiting:
-                if self._is_busy():
-                    await asyncio.sleep(_STEP_ASIDE_SECONDS)
                 _, series = self._waiting.popitem(last=False)
+                began = clock()
                 await self._post(series)
+                await self._step_aside(min(_ASIDE_PER_POST * (clock() - began), _LONGEST_ASIDE_SECONDS))
             self._awake.clear()
             self._idle.set()
 
-    async def _let_a_burst_pass(self) -> None:
-        for _ in range(_STEPS_IN_A_BURST):
+    async def _step_aside(self, seconds: float) -> None:
+        """For so long at most, and no longer than `is_busy`."""
+        for _ in range(math.ceil(seconds / _TICK_SECONDS)):
             if not self._is_busy():
                 return
-            await asyncio.sleep(_STEP_ASIDE_SECONDS)
+            await asyncio.sleep(_TICK_SECONDS)
 
     async def flush(self, seconds: float) -> None:
         """Wait until everything is posted, for so long at most; `run` must still be running."""
