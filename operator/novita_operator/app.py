@@ -145,6 +145,7 @@ def _assemble(
     return Operator(
         memory=memory,
         queue=queue,
+        instances=instances,
         poller=poller,
         reconciler=Reconciler(
             memory, queue, cadence, catalogue, hands, instances, recorder, quarantine, may_act=may_act

@@ -22,15 +22,16 @@ async def watch(
     put_aside: Callable[[Unreadable], None],
     *,
     namespaces: Sequence[str],
+    streams: bool,
     stop: asyncio.Event,
     ready: asyncio.Event,
 ) -> None:
     """Run kopf until `stop`; no namespaces means all. `ready` is set when it has started.
 
-    `put_aside` takes what cannot be understood.
+    `put_aside` takes what cannot be understood. `streams`: the first news are all that is there, else it is listed.
     """
     await kopf.operator(
-        registry=registry(memory, queue, put_aside),
+        registry=registry(memory, queue, put_aside, streams=streams),
         clusterwide=not namespaces,
         namespaces=namespaces,
         standalone=True,
@@ -39,7 +40,9 @@ async def watch(
     )
 
 
-def registry(memory: Memory, queue: WorkQueue, put_aside: Callable[[Unreadable], None]) -> kopf.OperatorRegistry:
+def registry(
+    memory: Memory, queue: WorkQueue, put_aside: Callable[[Unreadable], None], *, streams: bool
+) -> kopf.OperatorRegistry:
     """Handlers that feed this memory and this queue; a registry of their own, so that nothing is global."""
     handlers = kopf.OperatorRegistry()
 
@@ -50,6 +53,7 @@ def registry(memory: Memory, queue: WorkQueue, put_aside: Callable[[Unreadable],
     @kopf.on.startup(registry=handlers)
     def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
         informer_only(settings)
+        settings.watching.initial_streaming = streams
 
     def is_news(event: kopf.RawEvent, **_: Any) -> bool:
         """Asked first, since a launch brings three echoes, and a handler's call costs kopf more than all of it here."""

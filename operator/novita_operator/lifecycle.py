@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from novita_operator import handlers, metrics
 from novita_operator.cloud.errors import NotSent
 from novita_operator.cluster.errors import ClusterError
+from novita_operator.cluster.instances import Instances
 from novita_operator.cluster.lease import Elector
 from novita_operator.cluster.pulse import Pulse
 from novita_operator.cluster.recorder import Recorder
@@ -49,6 +50,7 @@ class Operator:
 
     memory: Memory
     queue: WorkQueue
+    instances: Instances
     poller: FleetPoller
     reconciler: Reconciler
     sweep: Sweep
@@ -78,6 +80,7 @@ class Life:
     health: Health
     stop: asyncio.Event
     _served: asyncio.Event = field(default_factory=asyncio.Event)
+    _streams: bool = False
     _kopf_stop: asyncio.Event = field(default_factory=asyncio.Event)
     _kopf_ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -125,6 +128,7 @@ class Life:
         while not self.health.synced:
             try:
                 count = await self.parts.audit.count()
+                self._streams = await self.parts.instances.can_stream(next(iter(self.parts.namespaces), None))
                 self._served.set()
                 await self.parts.audit.catch_up(count)
                 self.health.synced = True
@@ -145,6 +149,7 @@ class Life:
                 self.parts.queue,
                 self.parts.quarantine.set_aside,
                 namespaces=self.parts.namespaces,
+                streams=self._streams,
                 stop=self._kopf_stop,
                 ready=self._kopf_ready,
             )

@@ -1,6 +1,8 @@
 """The Kubernetes side of the operator against a real API server."""
 
+import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -14,6 +16,7 @@ import pytest_asyncio
 import yaml
 from kubernetes.aio.config import incluster_config
 
+from component.cluster_waiting import PATIENCE
 from controlplane.plane import ControlPlane
 from novita_operator.cluster import connection as connection_module
 from novita_operator.cluster.connection import Connection, Json, connect
@@ -139,6 +142,16 @@ async def test_versions_are_those_of_the_objects(instances: Instances, made: Gpu
 async def test_a_namespace_without_resources_has_an_empty_list(instances: Instances, namespace: str):
     assert await instances.versions(namespace) == {}
     assert await instances.versions(namespace) == {}
+
+
+@pytest.mark.parametrize("is_everywhere", [True, False])
+async def test_a_watch_can_begin_with_all_that_is_there(instances: Instances, namespace: str, *, is_everywhere: bool):
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with contextlib.suppress(Unreachable):  # it says 429 while the kind is new
+                assert await instances.can_stream(None if is_everywhere else namespace)
+                return
+            await asyncio.sleep(0.1)
 
 
 async def test_nothing_new_can_be_made_in_a_namespace_in_deletion(

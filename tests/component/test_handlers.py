@@ -18,15 +18,20 @@ from stage import Cluster, eventually
 pytestmark = pytest.mark.server
 
 
+@pytest.mark.parametrize("streams", [True, False])
 def test_handlers_enqueue_and_write_nothing(
-    plane: ControlPlane, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    plane: ControlPlane, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, streams: bool
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(plane.kubeconfig))
     clock = system_clock()
     memory, queue = Memory(POLICY, clock, started=clock.boot()), WorkQueue(clock.boot)
     aside: list[object] = []
     arguments = ["run", "--standalone", "--namespace", cluster.namespace, str(empty_module(tmp_path))]
-    with kopf.testing.KopfRunner(arguments, registry=registry(memory, queue, aside.append), timeout=30) as runner:
+    handlers = registry(memory, queue, aside.append, streams=streams)
+    cluster.apply("early")
+    with kopf.testing.KopfRunner(arguments, registry=handlers, timeout=30) as runner:
+        eventually(lambda: memory.entries, "what was there before is remembered")
+        assert asyncio.run(queue.get()) == cluster.get("early")["metadata"]["uid"]
         cluster.apply("trainer")
         uid = cluster.get("trainer")["metadata"]["uid"]
         eventually(lambda: uid in memory.entries, "it is remembered")

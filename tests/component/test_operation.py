@@ -1,5 +1,6 @@
 """Operating it: one acts of two, rights, orphans, the end of the process, and what it shows of itself."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 
 from component.operator_fixtures import FOREIGN, StartOperator
 from controlplane.plane import ControlPlane
+from novita_operator.cluster.connection import connect
+from novita_operator.cluster.instances import Instances
 from novita_simulator.client import Simulator
 from stage import BRISK, KEY, Cluster, OperatorProcess, eventually, install_account, install_crd, operator
 
@@ -76,6 +79,29 @@ def test_an_operator_that_comes_before_the_crd_begins_once_it_is_there(novita: S
             cluster.delete("trainer")
             plane.kubectl("delete", "crd", "gpuinstances.gpu.novita.ai")
             assert eventually(early.process.poll, "it ends, to begin anew") == 1
+
+
+def test_where_a_watch_cannot_begin_with_all_that_is_there_it_is_listed(novita: Simulator, tmp_path: Path) -> None:
+    """As in Kubernetes 1.33."""
+    with ControlPlane(tmp_path / "plane", "--feature-gates=WatchList=false") as plane:
+        install_crd(plane)
+        cluster, account = Cluster(plane, "default"), install_account(plane, "default")
+        cluster.apply("trainer")
+        assert asyncio.run(can_stream(account)) is False
+        with operator(tmp_path / "log", account, novita.url, {"NOVITA_OPERATOR_NAMESPACE": "default"}) as process:
+            cluster.wait("trainer", "Ready")
+            cluster.patch("trainer", {"spec": {"powerState": "Stopped"}})
+            eventually(lambda: cluster.status("trainer")["state"] == "Stopped", "a later change is seen")
+            cluster.delete("trainer")
+            assert process.process.poll() is None
+
+
+async def can_stream(kubeconfig: Path) -> bool:
+    connection = await connect(kubeconfig)
+    try:
+        return await Instances(connection).can_stream(None)
+    finally:
+        await connection.close()
 
 
 def test_a_stop_signal_lets_the_launch_in_flight_end_and_be_recorded(

@@ -29,11 +29,15 @@ class ControlPlane:
     Caveat: one owner at a time for a directory.
     """
 
-    def __init__(self, directory: Path) -> None:
-        """Take the commands (building them where there are none) and free ports; nothing is started yet."""
+    def __init__(self, directory: Path, *api_flags: str) -> None:
+        """Take the commands (building them where there are none) and free ports; nothing is started yet.
+
+        `api_flags` are further ones of kube-apiserver.
+        """
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory.absolute()
         self._layout = new_layout(assets(), self.directory)
+        self._api_flags = api_flags
         self._admin_token = secrets.token_hex(16)
         self._running: dict[str, Process] = {}
         self._guard: Guard | None = None
@@ -82,7 +86,7 @@ class ControlPlane:
 
     def start_api(self) -> None:
         """Start the API server alone, at its old address, and return when it is ready."""
-        server = self._run("kube-apiserver", self._layout.api_server())
+        server = self._run("kube-apiserver", [*self._layout.api_server(), *self._api_flags])
         server.wait_until(lambda: self._finds("/readyz"), "the API server is ready", START_SECONDS)
 
     def stop_api(self) -> None:

@@ -16,7 +16,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import ApiException
 
-from novita_operator.cluster.errors import CAUSES, ClusterError, Unreachable, cluster_error
+from novita_operator.cluster.errors import CAUSES, ClusterError, Rejected, Unreachable, cluster_error
 from novita_operator.metrics import KUBERNETES_WRITES
 
 REQUEST_SECONDS = 10.0
@@ -48,6 +48,14 @@ class Connection:
         """Read an object or a page of a list; without `resourceVersion` in the query the answer is consistent."""
         url = f"{path}?{urlencode(query)}" if query else path
         return await self._call(HTTPMethod.GET, url, {"Accept": accept})
+
+    async def accepts(self, path: str, query: Mapping[str, str]) -> bool:
+        """Whether this GET is answered and not `Rejected`; what it brings is left unread."""
+        try:
+            await self._exchange(HTTPMethod.GET, f"{path}?{urlencode(query)}", {"Accept": _JSON}, None, is_read=False)
+        except Rejected:
+            return False
+        return True
 
     async def items(self, path: str, *, accept: str = _JSON) -> AsyncIterator[Json]:
         """What a list holds, page by page, past every cache."""
@@ -93,15 +101,18 @@ class Connection:
         return content
 
     async def _exchange(
-        self, method: HTTPMethod, url: str, headers: dict[str, str], body: Json | None
+        self, method: HTTPMethod, url: str, headers: dict[str, str], body: Json | None, *, is_read: bool = True
     ) -> tuple[Mapping[str, str], Json]:
-        """The answer's headers, and what is in it."""
+        """The answer's headers, and what is in it if that is to be read."""
         headers["User-Agent"] = MANAGER
         try:
             await self.client.update_params_for_auth(headers, [], ["BearerToken"], url, method, body)
             response = await self.client.call_api(
                 method, self.client.configuration.host + url, headers, body=body, _request_timeout=_BOUND
             )
+            if not is_read and response.status < HTTPStatus.BAD_REQUEST:
+                response.response.close()
+                return response.headers, {}
             content: bytes = await response.read()  # type: ignore[no-untyped-call]
             if response.status >= HTTPStatus.BAD_REQUEST:
                 raise ApiException(response.status, response.reason, body=content.decode(errors="replace"))

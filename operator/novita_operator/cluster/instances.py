@@ -14,6 +14,15 @@ from novita_operator.model.resource import GROUP, PLURAL, VERSION
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
+_STREAM_OF_NOTHING = {
+    "watch": "true",
+    "sendInitialEvents": "true",
+    "resourceVersionMatch": "NotOlderThan",
+    "allowWatchBookmarks": "true",
+    "fieldSelector": "metadata.name=-",
+    "timeoutSeconds": "1",
+}
+
 
 class Version(NamedTuple):
     """Where an object stands, and at which version."""
@@ -78,6 +87,10 @@ class Instances:
         page = await self._connection.get(_path(namespace), {"limit": "1"}, accept=_METADATA_ONLY)
         remaining: int = page["metadata"].get("remainingItemCount") or 0
         return len(page["items"] or ()) + remaining
+
+    async def can_stream(self, namespace: str | None) -> bool:
+        """Whether a watch may begin with all that is there: since Kubernetes 1.34, where it is not switched off."""
+        return await self._connection.accepts(_path(namespace), _STREAM_OF_NOTHING)
 
     async def _patch_metadata(self, instance: GpuInstance, change: Mapping[str, Any], *, write: str) -> Json:
         path = _path(instance.metadata.namespace, instance.metadata.name)
