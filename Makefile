@@ -31,7 +31,7 @@ up: plane ## the same, left running for you to play with
 test: plane tools ## every test, and full branch coverage of the decisions
 	$(BIN)/coverage run -m pytest tests/unit/decision
 	$(BIN)/coverage report
-	$(BIN)/pytest tests --ignore=tests/unit/decision --numprocesses=2 --dist=worksteal
+	GOGC=400 $(BIN)/pytest tests --ignore=tests/unit/decision --numprocesses=2 --dist=worksteal
 
 .PHONY: test-fast
 test-fast: $(READY) ## the tests that need no API server and no other tool

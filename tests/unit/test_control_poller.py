@@ -398,8 +398,8 @@ async def test_a_launch_waits_for_the_end_of_a_list_that_takes_as_long_as_lists_
     poll = asyncio.create_task(stage.poller.poll())
     await asyncio.sleep(0.5)
     began = now()
-    await stage.poller.lull()
-    assert now() - began == 3.5
+    async with stage.poller.lull():
+        assert now() - began == 3.5
     await poll
 
 
@@ -409,7 +409,25 @@ async def test_a_list_that_hangs_holds_a_launch_back_for_two_seconds():
     poll = asyncio.create_task(stage.poller.poll())
     await asyncio.sleep(0)
     began = now()
-    await stage.poller.lull()
-    assert now() - began == 2
+    async with stage.poller.lull():
+        assert now() - began == 2
     poll.cancel()
     await asyncio.gather(poll, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("of_a_launch", "until_the_list"), [(0.2, 0.2), (HOUR, 0.5)])
+@virtual_time
+async def test_a_list_waits_a_moment_for_the_launches_under_way(of_a_launch: float, until_the_list: float):
+    stage = Stage(Lists(machine()))
+
+    async def launch() -> None:
+        async with stage.poller.lull():
+            await asyncio.sleep(of_a_launch)
+
+    launches = [asyncio.create_task(launch()) for _ in range(3)]
+    await asyncio.sleep(0)
+    await stage.poller.poll()
+    assert stage.lists.asked == [until_the_list]
+    for task in launches:
+        task.cancel()
+    await asyncio.gather(*launches, return_exceptions=True)

@@ -7,6 +7,7 @@ even while a list hangs.
 import asyncio
 import contextlib
 import logging
+from collections.abc import AsyncIterator
 
 from novita_operator import metrics
 from novita_operator.cloud.errors import CloudError, IncompleteList, NotSent, Unauthorized
@@ -19,6 +20,7 @@ from novita_operator.model.machine import Fleet, Machine
 
 _ATTEMPTS = 3
 _SHORT_LULL, _LONG_LULL = 2.0, 10.0
+_LAUNCH_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -33,17 +35,29 @@ class FleetPoller:
         self._cadence = cadence
         self._between_lists = asyncio.Event()
         self._between_lists.set()
+        self._launches = 0
+        self._no_launch = asyncio.Event()
+        self._no_launch.set()
         self._brake = Brake()
         self._told = self._news()
 
-    async def lull(self) -> None:
-        """Until no list is being read: a machine that is launched meanwhile makes its pages disagree.
+    @contextlib.asynccontextmanager
+    async def lull(self) -> AsyncIterator[None]:
+        """A time in which no list is read: a machine that is launched meanwhile makes its pages disagree.
 
-        Not much longer than the last one took: one that hangs must not hold the workers back from deletes and stops.
+        A list is waited for not much longer than the last one took, as one that hangs must not hold the workers back
+        from deletes and stops; and the next list waits only a moment for the launches that are under way.
         """
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(max(_SHORT_LULL, LULLS_PER_LIST * self._cadence.took), _LONG_LULL)):
-                await self._between_lists.wait()
+        longest = min(max(_SHORT_LULL, LULLS_PER_LIST * self._cadence.took), _LONG_LULL)
+        await _wait(self._between_lists, longest)
+        self._launches += 1
+        self._no_launch.clear()
+        try:
+            yield
+        finally:
+            self._launches -= 1
+            if not self._launches:
+                self._no_launch.set()
 
     async def run(self) -> None:
         """Poll until cancelled; the first list, at the start, is left to the caller."""
@@ -67,6 +81,7 @@ class FleetPoller:
         self._between_lists.clear()
         self._memory.asked = self._memory.clock.boot()
         try:
+            await _wait(self._no_launch, _LAUNCH_SECONDS)
             machines, begun = await self._whole_list()
         except CloudError as error:
             self._failed(error)
@@ -144,6 +159,12 @@ class FleetPoller:
 
     def _wake_all(self) -> None:
         self._wake(set(self._memory.entries))
+
+
+async def _wait(event: asyncio.Event, longest: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(longest):
+            await event.wait()
 
 
 def _changed(memory: Memory, before: Fleet, after: Fleet) -> set[str]:

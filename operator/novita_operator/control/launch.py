@@ -7,7 +7,8 @@ fleet is seen; it is never repeated. Assumption: what is sent within W/3 lands b
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from novita_operator import metrics
 from novita_operator.cloud.errors import NotDone, NotSent, Unknown
@@ -37,13 +38,13 @@ class Launcher:
         setbacks: Setbacks,
         *,
         identity: str,
-        lull: Callable[[], Awaitable[None]],
+        lull: Callable[[], AbstractAsyncContextManager[None]],
         may_act: Callable[[], bool],
         token: Callable[[], str],
     ) -> None:
         """`token` gives a fresh launch token; `may_act` is false from the moment that the lease is lost.
 
-        `lull` returns when no list is being read, or this one takes too long to wait for.
+        `lull` is a time in which no list is read, unless one takes too long to wait for.
         """
         self._cloud = cloud
         self._instances = instances
@@ -65,8 +66,7 @@ class Launcher:
         assert s.market is not None, "`launch` chose from it"
         wanted = order(s.instance.spec, s.market, action.offer, name, mark)
         try:
-            await self._lull()
-            async with self._cloud.admit_create() as admission:
+            async with self._cloud.admit_create() as admission, self._lull():
                 began = self._memory.clock.boot()
                 entry = await self._write(s, self._claim(s, action, name))
                 await self._create(entry, admission, wanted, began + s.policy.claim_window / 3)
