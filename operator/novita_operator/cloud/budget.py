@@ -2,8 +2,8 @@
 
 Three tenths of it may go out at once, the rest flows evenly: then no 60 s hold more than the whole. So the pages of a
 list of 3,000 machines come together at 100 calls per minute, and whoever is urgent after such a burst waits for one
-drop, 0.9 s. What is counted is places; a create uses its own later: up to 10 s while a list is read, and up to W/3 until
-its claim is written.
+drop, 0.9 s. What is counted is places; a create uses its own later: 10 s at most for the end of a list, and W/3 for its
+claim.
 """
 
 import asyncio
